@@ -1,0 +1,1 @@
+//! The compile ring: limits, parse, validate, compile, instrument.

@@ -1,0 +1,232 @@
+//! Everything that can go wrong, typed.
+
+use crate::budget::Limit;
+use crate::usage::Usage;
+use std::fmt;
+use thiserror::Error as ThisError;
+
+/// Why a call did not answer.
+///
+/// Every error of a run carries the [`Usage`] up to there, see [`Error::usage`].
+///
+/// ```
+/// use pycage::{Error, Sandbox};
+///
+/// let mut sandbox = Sandbox::new()?;
+/// match sandbox.eval("1 / 0") {
+///     Err(Error::Exception(exception)) => {
+///         assert_eq!(exception.type_name, "ZeroDivisionError");
+///         assert_eq!(exception.traceback[0].line, 1);
+///     }
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// The source is not Python.
+    #[error("{0}")]
+    Syntax(SyntaxError),
+    /// The source is Python, and uses what the policy does not allow, or passes a limit on sources.
+    #[error("{0}")]
+    Rejected(Rejection),
+    /// The script raised an exception and did not catch it.
+    #[error("{0}")]
+    Exception(ScriptException),
+    /// A limit of the budget was passed. No script code ran after it.
+    #[error("{0}")]
+    Budget(BudgetExceeded),
+    /// The run was cancelled through a [`Cancel`](crate::Cancel) handle.
+    #[error("cancelled by the host")]
+    Cancelled(Box<Usage>),
+    /// The host's [`MeterHook`](crate::MeterHook) stopped the run.
+    #[error("{0}")]
+    Stopped(Stopped),
+    /// The interpreter panicked. Its runner thread is retired; this sandbox is lost, new ones work.
+    #[error("the interpreter crashed: {message}; its runner was retired and this sandbox with it")]
+    Crashed {
+        /// The panic's message.
+        message: String,
+        /// The usage as of the last checkpoint.
+        usage: Box<Usage>,
+    },
+    /// The script did not stop by its deadline and grace. Its runner thread is retired; this sandbox is lost.
+    #[error("the script did not stop by its deadline; its runner was retired and this sandbox with it")]
+    Stuck(Box<Usage>),
+    /// The sandbox's runner was retired by an earlier crash or stall, of this sandbox or of another on the same runner.
+    #[error("this sandbox was lost when its runner was retired; build a new one")]
+    Lost,
+    /// A value cannot cross between host and script.
+    #[error("{0}")]
+    Conversion(ConversionError),
+    /// The sandbox cannot do what was asked of it, whatever the script: the message says what to change.
+    #[error("{0}")]
+    Setup(String),
+}
+
+impl Error {
+    /// What the run cost up to the error. `None` for errors that come before anything ran.
+    pub fn usage(&self) -> Option<&Usage> {
+        match self {
+            Error::Exception(error) => Some(&error.usage),
+            Error::Budget(error) => Some(&error.usage),
+            Error::Stopped(error) => Some(&error.usage),
+            Error::Cancelled(usage) | Error::Stuck(usage) | Error::Crashed { usage, .. } => Some(usage),
+            _ => None,
+        }
+    }
+}
+
+/// Source that does not parse.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[error("{file}:{line}:{column}: syntax error: {message}")]
+#[non_exhaustive]
+pub struct SyntaxError {
+    /// What the parser or the compiler says.
+    pub message: String,
+    /// The script's name.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+/// Source that the policy does not allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rejection {
+    /// The rule's name, stable across versions, for example `dunder-attribute` or `limit-tokens`.
+    pub rule: &'static str,
+    /// What was found.
+    pub message: String,
+    /// What to do instead.
+    pub advice: String,
+    /// The script's name.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+    /// For a limit on sources: the value found and the most that is allowed.
+    pub limit: Option<SourceLimit>,
+}
+
+/// A limit on sources that was passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SourceLimit {
+    /// What was found.
+    pub value: u64,
+    /// The most that the policy allows.
+    pub max: u64,
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}:{}: rejected ({}): {}; {}",
+            self.file, self.line, self.column, self.rule, self.message, self.advice
+        )
+    }
+}
+
+/// An exception that the script raised.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ScriptException {
+    /// The exception's class, for example `ValueError`.
+    pub type_name: String,
+    /// Its `str()`, cut at a few thousand characters.
+    pub message: String,
+    /// Where it was raised, outermost call first.
+    pub traceback: Vec<TraceEntry>,
+    /// What the run cost.
+    pub usage: Box<Usage>,
+}
+
+impl ScriptException {
+    /// The traceback as Python prints it.
+    pub fn traceback_text(&self) -> String {
+        let mut text = String::from("Traceback (most recent call last):\n");
+        for entry in &self.traceback {
+            text.push_str(&format!("  File \"{}\", line {}, in {}\n", entry.file, entry.line, entry.function));
+        }
+        text.push_str(&self.type_name);
+        if !self.message.is_empty() {
+            text.push_str(": ");
+            text.push_str(&self.message);
+        }
+        text
+    }
+}
+
+impl fmt::Display for ScriptException {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(last) = self.traceback.last() {
+            write!(f, "{}:{}: ", last.file, last.line)?;
+        }
+        write!(f, "{}: {}", self.type_name, self.message)
+    }
+}
+
+/// One call on the way to an exception.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TraceEntry {
+    /// The script's name.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// The function, `<module>` at the top level.
+    pub function: String,
+}
+
+/// A budget that ran out.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[error("the budget for {limit} ran out: {used} used of {allowed}")]
+#[non_exhaustive]
+pub struct BudgetExceeded {
+    /// Which limit.
+    pub limit: Limit,
+    /// What the budget allowed: a count, bytes, or milliseconds.
+    pub allowed: u64,
+    /// What was used, in the same unit. Work that was refused before it was done is not in it.
+    pub used: u64,
+    /// What the run cost.
+    pub usage: Box<Usage>,
+}
+
+/// A run that the host's hook ended.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[error("stopped by the host: {reason}")]
+#[non_exhaustive]
+pub struct Stopped {
+    /// The hook's reason.
+    pub reason: String,
+    /// What the run cost.
+    pub usage: Box<Usage>,
+}
+
+/// A value that cannot cross between host and script.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[error("{message}")]
+#[non_exhaustive]
+pub struct ConversionError {
+    /// What cannot cross, and why.
+    pub message: String,
+}
+
+impl ConversionError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        ConversionError { message: message.into() }
+    }
+}
+
+impl From<ConversionError> for Error {
+    fn from(error: ConversionError) -> Self {
+        Error::Conversion(error)
+    }
+}

@@ -1,0 +1,392 @@
+//! The instruction meter of the run that this thread executes.
+//!
+//! Probes in the instrumented bytecode call [`spend`]; guards around native work call [`charge`], [`step`] and
+//! [`reserve`]. Fuel is handed out in slices: while a slice lasts a probe is one subtraction; when it runs out,
+//! [`checkpoint`] does everything else (budget, deadline, cancel, memory, hook). Once a run has tripped, every further
+//! probe fails, so no handler of the script can run on.
+
+use crate::budget::Limit;
+use crate::meter::allocator;
+use crate::meter::hook::{HookAction, MeterHook};
+use crate::usage::Usage;
+use rustpython_vm::VirtualMachine;
+use rustpython_vm::builtins::PyBaseExceptionRef;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Instructions between two checkpoints: under half a millisecond of interpreter time, so that a deadline is kept to
+/// within that, while the clock is read rarely enough not to show.
+const SLICE: u64 = 8192;
+
+/// Fuel of a thread that runs nothing: no probe ever reaches the slow path.
+const IDLE: i64 = i64::MAX / 2;
+
+/// Fuel once tripped: every probe takes the slow path, for any weight that can be added up in a run.
+const EMPTY: i64 = i64::MIN / 2;
+
+thread_local! {
+    static METER: Meter = const { Meter::IDLE };
+}
+
+struct Meter {
+    /// What is left of the slice.
+    fuel: Cell<i64>,
+    /// All fuel handed out so far; `granted - fuel` is what was spent.
+    granted: Cell<i64>,
+    /// The part of the spending that was native work.
+    native: Cell<u64>,
+    /// `fuel` as the last native iterator step left it, see [`step`].
+    last_step: Cell<i64>,
+    tripped: Cell<bool>,
+    /// Whether a script runs on this thread.
+    active: Cell<bool>,
+    run: RefCell<Option<Run>>,
+}
+
+impl Meter {
+    const IDLE: Meter = Meter {
+        fuel: Cell::new(IDLE),
+        granted: Cell::new(IDLE),
+        native: Cell::new(0),
+        last_step: Cell::new(i64::MIN),
+        tripped: Cell::new(false),
+        active: Cell::new(false),
+        run: RefCell::new(None),
+    };
+
+    fn spent(&self) -> u64 {
+        (self.granted.get() - self.fuel.get()).max(0) as u64
+    }
+
+    /// Ends the slice now, without changing what was spent: the next probe goes to the checkpoint.
+    fn arm(&self) {
+        let left = self.fuel.get();
+        if left >= 0 {
+            self.granted.set(self.granted.get() - left - 1);
+            self.fuel.set(-1);
+        }
+    }
+}
+
+/// Why a run was stopped for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trip {
+    Limit(Limit),
+    Cancelled,
+    Stopped(String),
+}
+
+/// What a run may cost, and who is told.
+pub(crate) struct Run {
+    pub instructions: u64,
+    pub memory: Option<u64>,
+    pub output: u64,
+    pub host_calls: u64,
+    pub timeout: Duration,
+    pub started: Instant,
+    pub cancel: Arc<AtomicBool>,
+    pub hook: Option<Arc<dyn MeterHook>>,
+    pub live: Arc<LiveUsage>,
+    pub state: RunState,
+}
+
+/// What a run has done so far, beside its fuel.
+#[derive(Default)]
+pub(crate) struct RunState {
+    pub host_time: Duration,
+    pub output_bytes: u64,
+    pub host_calls_made: u64,
+    pub trip: Option<Trip>,
+}
+
+/// The spending of a run as of its last checkpoint, for other threads to read.
+#[derive(Debug, Default)]
+pub(crate) struct LiveUsage {
+    pub instructions: AtomicU64,
+    pub native_steps: AtomicU64,
+    pub live_bytes: AtomicU64,
+}
+
+/// Spends `weight` instructions of a block that is about to run.
+#[inline(always)]
+pub(crate) fn spend(weight: i64, vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
+    let left = METER.with(|meter| {
+        let left = meter.fuel.get() - weight;
+        meter.fuel.set(left);
+        left
+    });
+    if left < 0 { checkpoint(vm) } else { Ok(()) }
+}
+
+/// Spends `steps` of native work before it is done. Outside of a run it is free.
+#[inline]
+pub(crate) fn charge(steps: u64, vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
+    METER.with(|meter| {
+        if !meter.active.get() {
+            return Ok(());
+        }
+        if meter.tripped.get() {
+            return Err(stop_exception(vm));
+        }
+        // More than any budget allows is as good as the exact figure, and cannot overflow.
+        let steps = steps.min(1 << 60);
+        // What a charge takes must not hide what was asked for: a refused charge is not spent, so that the bill says what
+        // ran, and the trip says that the limit was reached.
+        let allowed = meter.run.borrow().as_ref().map_or(u64::MAX, |run| run.instructions);
+        let spent = meter.spent();
+        if spent.saturating_add(steps) > allowed {
+            trip(meter, Trip::Limit(Limit::Instructions));
+            return Err(stop_exception(vm));
+        }
+        meter.native.set(meter.native.get() + steps);
+        let left = meter.fuel.get() - steps as i64;
+        meter.fuel.set(left);
+        meter.last_step.set(left);
+        if left < 0 { checkpoint(vm) } else { Ok(()) }
+    })
+}
+
+/// One step of a native iterator.
+///
+/// A step that comes first since a probe is free: then the script's own loop asked for it, and the probe of that loop has
+/// paid. This is what keeps the bill the same whether or not the interpreter has specialised a `for` loop past the
+/// iterator's slot. Further steps with no probe between are a native loop and cost one each.
+#[inline(always)]
+pub(crate) fn step(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
+    METER.with(|meter| {
+        let fuel = meter.fuel.get();
+        if meter.last_step.get() != fuel {
+            meter.last_step.set(fuel);
+            return Ok(());
+        }
+        charge(1, vm)
+    })
+}
+
+/// Forgets the last native step, so that the next one is free: put where a script's own loop begins.
+#[inline(always)]
+pub(crate) fn begin_loop() {
+    METER.with(|meter| meter.last_step.set(i64::MIN));
+}
+
+/// Refuses native work that would allocate `bytes` beyond what the sandbox may hold, and charges for moving them.
+#[inline]
+pub(crate) fn reserve(bytes: u64, vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
+    if bytes < 1024 {
+        return Ok(());
+    }
+    METER.with(|meter| {
+        if !meter.active.get() {
+            return Ok(());
+        }
+        let limit = meter.run.borrow().as_ref().and_then(|run| run.memory);
+        if let Some(limit) = limit
+            && allocator::live().saturating_add(bytes) > limit
+        {
+            trip(meter, Trip::Limit(Limit::Memory));
+            return Err(stop_exception(vm));
+        }
+        charge(bytes / 1024, vm)
+    })
+}
+
+/// Whether a script runs on this thread.
+#[inline]
+pub(crate) fn active() -> bool {
+    METER.with(|meter| meter.active.get())
+}
+
+/// Whether the run on this thread has tripped.
+pub(crate) fn tripped() -> bool {
+    METER.with(|meter| meter.tripped.get())
+}
+
+/// Trips the run from the outside of its instructions (an output cap, a host-call cap).
+pub(crate) fn trip_now(why: Trip, vm: &VirtualMachine) -> PyBaseExceptionRef {
+    METER.with(|meter| trip(meter, why));
+    stop_exception(vm)
+}
+
+/// Called by the allocator, which can neither unwind nor allocate: the next probe goes to the checkpoint.
+pub(crate) fn arm_from_allocator() {
+    // A thread that is being torn down has no meter any more, and no script.
+    let _ = METER.try_with(Meter::arm);
+}
+
+/// Reads or changes the state of the current run. `None` outside of a run.
+pub(crate) fn with_run<R>(f: impl FnOnce(&mut Run) -> R) -> Option<R> {
+    METER.with(|meter| meter.run.borrow_mut().as_mut().map(f))
+}
+
+/// The usage of the current run so far.
+pub(crate) fn usage() -> Usage {
+    METER.with(|meter| match meter.run.borrow().as_ref() {
+        Some(run) => usage_of(meter, run),
+        None => Usage::default(),
+    })
+}
+
+/// Runs `f` under `run`'s limits and answers what it cost and why it was stopped, if it was.
+///
+/// Runs nest (a host function may run another sandbox of the same runner): the outer one is set aside and goes on after.
+pub(crate) fn metered<R>(run: Run, f: impl FnOnce() -> R) -> (R, Usage, Option<Trip>) {
+    METER.with(|meter| {
+        let outer = Outer::set_aside(meter, run);
+        let result = f();
+        let inner = meter.run.borrow_mut().take();
+        let (usage, trip) = match inner {
+            Some(run) => (usage_of(meter, &run), run.state.trip),
+            None => (Usage::default(), None),
+        };
+        drop(outer);
+        (result, usage, trip)
+    })
+}
+
+/// The state of an outer run while an inner one is metered; put back when dropped, also when a panic unwinds.
+struct Outer<'a> {
+    meter: &'a Meter,
+    fuel: i64,
+    granted: i64,
+    native: u64,
+    last_step: i64,
+    tripped: bool,
+    active: bool,
+    run: Option<Run>,
+}
+
+impl<'a> Outer<'a> {
+    fn set_aside(meter: &'a Meter, run: Run) -> Self {
+        let first = run.instructions.min(SLICE) as i64;
+        Outer {
+            fuel: meter.fuel.replace(first),
+            granted: meter.granted.replace(first),
+            native: meter.native.replace(0),
+            last_step: meter.last_step.replace(i64::MIN),
+            tripped: meter.tripped.replace(false),
+            active: meter.active.replace(true),
+            run: meter.run.borrow_mut().replace(run),
+            meter,
+        }
+    }
+}
+
+impl Drop for Outer<'_> {
+    fn drop(&mut self) {
+        self.meter.fuel.set(self.fuel);
+        self.meter.granted.set(self.granted);
+        self.meter.native.set(self.native);
+        self.meter.last_step.set(self.last_step);
+        self.meter.tripped.set(self.tripped);
+        self.meter.active.set(self.active);
+        *self.meter.run.borrow_mut() = self.run.take();
+    }
+}
+
+/// The slow path: decides whether the run goes on and hands out the next slice.
+#[cold]
+#[inline(never)]
+fn checkpoint(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
+    METER.with(|meter| {
+        if !meter.active.get() {
+            meter.fuel.set(IDLE);
+            meter.granted.set(IDLE);
+            return Ok(());
+        }
+        if meter.tripped.get() {
+            meter.fuel.set(EMPTY);
+            return Err(stop_exception(vm));
+        }
+        if let Some(why) = look(meter, vm) {
+            trip(meter, why);
+            return Err(stop_exception(vm));
+        }
+        Ok(())
+    })
+}
+
+/// Looks at everything that can stop a run; hands out a slice where nothing does.
+fn look(meter: &Meter, vm: &VirtualMachine) -> Option<Trip> {
+    if allocator::pressure() {
+        allocator::relieve(|| {
+            vm.state.gc.collect_force(2);
+        });
+    }
+    let spent = meter.spent();
+    let hook = {
+        let borrow = meter.run.borrow();
+        let run = borrow.as_ref()?;
+        run.live.instructions.store(spent - meter.native.get(), Ordering::Relaxed);
+        run.live.native_steps.store(meter.native.get(), Ordering::Relaxed);
+        run.live.live_bytes.store(allocator::live(), Ordering::Relaxed);
+        if let Some(limit) = allocator::exceeded() {
+            return Some(Trip::Limit(limit));
+        }
+        if run.cancel.load(Ordering::Acquire) {
+            return Some(Trip::Cancelled);
+        }
+        if run.started.elapsed().saturating_sub(run.state.host_time) > run.timeout {
+            return Some(Trip::Limit(Limit::Time));
+        }
+        run.hook.clone().map(|hook| (hook, usage_of(meter, run)))
+    };
+    // The hook is host code: it is called with no borrow held, and what it allocates is not the script's.
+    let answer = hook.map(|(hook, usage)| {
+        let _paused = allocator::pause();
+        hook.checkpoint(&usage)
+    });
+    let mut borrow = meter.run.borrow_mut();
+    let run = borrow.as_mut()?;
+    match answer {
+        None | Some(HookAction::Continue) => {}
+        Some(HookAction::Extend(more)) => run.instructions = run.instructions.saturating_add(more),
+        Some(HookAction::Stop(reason)) => return Some(Trip::Stopped(reason)),
+    }
+    if spent > run.instructions {
+        return Some(Trip::Limit(Limit::Instructions));
+    }
+    let slice = (run.instructions - spent).min(SLICE) as i64;
+    meter.fuel.set(slice);
+    meter.granted.set(spent as i64 + slice);
+    meter.last_step.set(i64::MIN);
+    None
+}
+
+/// Stops the run for good. The first reason stands.
+fn trip(meter: &Meter, why: Trip) {
+    if meter.tripped.replace(true) {
+        return;
+    }
+    let spent = meter.spent();
+    if let Some(run) = meter.run.borrow_mut().as_mut() {
+        run.state.trip = Some(why);
+    }
+    meter.fuel.set(EMPTY);
+    meter.granted.set(EMPTY + spent as i64);
+}
+
+fn usage_of(meter: &Meter, run: &Run) -> Usage {
+    // After a trip further probes go on subtracting from EMPTY; what they take is not spending.
+    let spent = if meter.tripped.get() { (meter.granted.get() - EMPTY).max(0) as u64 } else { meter.spent() };
+    let memory = allocator::bill();
+    Usage {
+        instructions: spent.saturating_sub(meter.native.get()),
+        native_steps: meter.native.get(),
+        allocations: memory.allocations,
+        allocated_bytes: memory.allocated_bytes,
+        live_bytes: memory.live_bytes,
+        peak_bytes: memory.peak_bytes,
+        output_bytes: run.state.output_bytes,
+        elapsed: run.started.elapsed().saturating_sub(run.state.host_time),
+        host_time: run.state.host_time,
+    }
+}
+
+/// What unwinds a tripped run. That it is a `BaseException` spares most handlers; that no handler can do anything is due
+/// to the tripped flag alone.
+#[cold]
+fn stop_exception(vm: &VirtualMachine) -> PyBaseExceptionRef {
+    vm.new_exception_empty(vm.ctx.exceptions.base_exception_type.to_owned())
+}

@@ -1,0 +1,32 @@
+//! The bill of a run.
+
+use std::time::Duration;
+
+/// What a run cost.
+///
+/// `instructions` and `native_steps` are exact and repeatable: the same script, input and seed give the same figures on
+/// every machine, warm or cold. Memory figures are those of the metered allocator (zero without it), times are measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Bytecode instructions executed. A block of instructions is paid when it is entered, so an exception raised inside
+    /// one over-charges by at most the rest of that block.
+    pub instructions: u64,
+    /// Work that native code did for the script beyond its instructions: a step of a native loop, or about a kilobyte
+    /// moved. Counted against the same limit as `instructions`.
+    pub native_steps: u64,
+    /// Allocations made.
+    pub allocations: u64,
+    /// Bytes allocated, in total.
+    pub allocated_bytes: u64,
+    /// Bytes that the sandbox holds at the end of the run.
+    pub live_bytes: u64,
+    /// The most that the sandbox held at any time of the run.
+    pub peak_bytes: u64,
+    /// Bytes of output written.
+    pub output_bytes: u64,
+    /// Wall-clock time of the run, without time spent in the host's own functions.
+    pub elapsed: Duration,
+    /// Wall-clock time spent in the host's own functions.
+    pub host_time: Duration,
+}
