@@ -79,8 +79,7 @@ struct Slot {
 }
 
 /// Zeroed, so that untouched pages of it cost no memory. Slot 0 is nobody's.
-static SLOTS: [Slot; ACCOUNTS] =
-    [const { Slot { generation: AtomicU32::new(0), held: AtomicI64::new(0) } }; ACCOUNTS];
+static SLOTS: [Slot; ACCOUNTS] = [const { Slot { generation: AtomicU32::new(0), held: AtomicI64::new(0) } }; ACCOUNTS];
 
 static FREE: parking_lot::Mutex<FreeList> = parking_lot::Mutex::new(FreeList { next: 1, returned: Vec::new() });
 
@@ -544,9 +543,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for MeteredAlloc<A> {
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        let (Some(whole), Some(new_whole)) =
-            (with_header(layout), new_size.checked_add(header(layout)))
-        else {
+        let (Some(whole), Some(new_whole)) = (with_header(layout), new_size.checked_add(header(layout))) else {
             return std::ptr::null_mut();
         };
         // SAFETY: `block` came from `allocate` with this layout; the alignment, and with it the header, stays.
@@ -560,9 +557,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for MeteredAlloc<A> {
                         let own = current.tag() == tag;
                         if own {
                             current.allocations.set(current.allocations.get() + 1);
-                            current
-                                .allocated_bytes
-                                .set(current.allocated_bytes.get() + growth.max(0) as u64);
+                            current.allocated_bytes.set(current.allocated_bytes.get() + growth.max(0) as u64);
                             current.resize(growth);
                         }
                         own
