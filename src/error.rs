@@ -180,6 +180,8 @@ pub struct TraceEntry {
     pub file: String,
     /// Line, from 1.
     pub line: u32,
+    /// Column in characters, from 1, where known.
+    pub column: Option<u32>,
     /// The function, `<module>` at the top level.
     pub function: String,
 }

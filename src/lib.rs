@@ -4,8 +4,14 @@ mod budget;
 mod compile;
 mod error;
 mod guard;
+mod host;
 mod meter;
+mod policy;
+mod runner;
+mod sandbox;
+mod script;
 mod usage;
+mod value;
 
 pub use budget::{Budget, Limit};
 pub use error::{
@@ -13,4 +19,9 @@ pub use error::{
 };
 pub use meter::allocator::MeteredAlloc;
 pub use meter::hook::{Cancel, HookAction, MeterHook};
+pub use policy::Policy;
+pub use runner::Runner;
+pub use sandbox::{LiveUsageView, Sandbox, SandboxBuilder};
+pub use script::Script;
 pub use usage::Usage;
+pub use value::{BigInt, FromValue, IntoArgs, IntoValue, Value};

@@ -25,6 +25,8 @@ pub struct Usage {
     pub peak_bytes: u64,
     /// Bytes of output written.
     pub output_bytes: u64,
+    /// Calls of host functions.
+    pub host_calls: u64,
     /// Wall-clock time of the run, without time spent in the host's own functions.
     pub elapsed: Duration,
     /// Wall-clock time spent in the host's own functions.

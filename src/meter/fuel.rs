@@ -8,6 +8,7 @@
 use crate::budget::Limit;
 use crate::meter::allocator;
 use crate::meter::hook::{HookAction, MeterHook};
+use crate::runner::world;
 use crate::usage::Usage;
 use rustpython_vm::VirtualMachine;
 use rustpython_vm::builtins::PyBaseExceptionRef;
@@ -20,10 +21,10 @@ use std::time::{Duration, Instant};
 /// within that, while the clock is read rarely enough not to show.
 const SLICE: u64 = 8192;
 
-/// Fuel of a thread that runs nothing: no probe ever reaches the slow path.
-const IDLE: i64 = i64::MAX / 2;
-
-/// Fuel once tripped: every probe takes the slow path, for any weight that can be added up in a run.
+/// Fuel once tripped, and outside of runs: every probe takes the slow path, for any weight that can be added up.
+///
+/// Outside of a run too, because objects of a script may be freed there (a dropped sandbox, a collection), and a generator
+/// that is freed would run its `finally` blocks.
 const EMPTY: i64 = i64::MIN / 2;
 
 thread_local! {
@@ -47,8 +48,8 @@ struct Meter {
 
 impl Meter {
     const IDLE: Meter = Meter {
-        fuel: Cell::new(IDLE),
-        granted: Cell::new(IDLE),
+        fuel: Cell::new(EMPTY),
+        granted: Cell::new(EMPTY),
         native: Cell::new(0),
         last_step: Cell::new(i64::MIN),
         tripped: Cell::new(false),
@@ -97,7 +98,7 @@ pub(crate) struct Run {
 pub(crate) struct RunState {
     pub host_time: Duration,
     pub output_bytes: u64,
-    pub host_calls_made: u64,
+    pub host_calls: u64,
     pub trip: Option<Trip>,
 }
 
@@ -290,12 +291,7 @@ impl Drop for Outer<'_> {
 #[inline(never)]
 fn checkpoint(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
     METER.with(|meter| {
-        if !meter.active.get() {
-            meter.fuel.set(IDLE);
-            meter.granted.set(IDLE);
-            return Ok(());
-        }
-        if meter.tripped.get() {
+        if !meter.active.get() || meter.tripped.get() {
             meter.fuel.set(EMPTY);
             return Err(stop_exception(vm));
         }
@@ -307,11 +303,18 @@ fn checkpoint(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
     })
 }
 
+/// A checkpoint out of turn: a cancel that came before the run stops it before its first instruction.
+pub(crate) fn look_now(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
+    METER.with(|meter| meter.arm());
+    checkpoint(vm)
+}
+
 /// Looks at everything that can stop a run; hands out a slice where nothing does.
 fn look(meter: &Meter, vm: &VirtualMachine) -> Option<Trip> {
+    world::give_way(vm);
     if allocator::pressure() {
         allocator::relieve(|| {
-            vm.state.gc.collect_force(2);
+            world::collect(vm, 2);
         });
     }
     let spent = meter.spent();
@@ -379,6 +382,7 @@ fn usage_of(meter: &Meter, run: &Run) -> Usage {
         live_bytes: memory.live_bytes,
         peak_bytes: memory.peak_bytes,
         output_bytes: run.state.output_bytes,
+        host_calls: run.state.host_calls,
         elapsed: run.started.elapsed().saturating_sub(run.state.host_time),
         host_time: run.state.host_time,
     }

@@ -1,0 +1,163 @@
+//! The command line: run restricted Python scripts under a budget, or check them without running.
+
+mod json;
+mod report;
+mod run;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pycage::{Error, MeteredAlloc, Sandbox};
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: MeteredAlloc = MeteredAlloc::system();
+
+/// Run restricted Python scripts under a budget.
+///
+/// Exit status: 0 ok, 1 exception, 2 bad usage, 3 rejected, 4 budget, 5 crashed or stuck; with several files the highest.
+#[derive(Parser)]
+#[command(name = "pycage", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run each file in a sandbox of its own, in order, all on one runner
+    Run(RunArgs),
+    /// Say whether a file would be accepted, without running it
+    Check(CheckArgs),
+    /// Show a file's instrumented bytecode with the weight of each block
+    Disasm(CheckArgs),
+}
+
+#[derive(Args)]
+struct RunArgs {
+    /// One JSON object a file, on one line each, and nothing else on standard output
+    #[arg(long)]
+    json: bool,
+    /// Where the script runs
+    #[arg(long, value_enum, default_value = "thread")]
+    isolation: Isolation,
+    /// Instructions, native steps among them
+    #[arg(long, value_name = "N")]
+    max_instructions: Option<u64>,
+    /// Allocations
+    #[arg(long, value_name = "N")]
+    max_allocations: Option<u64>,
+    /// Bytes held at any time
+    #[arg(long, value_name = "BYTES")]
+    max_memory: Option<u64>,
+    /// Wall-clock time
+    #[arg(long, value_name = "MS")]
+    timeout: Option<u64>,
+    /// Grant a module (may be repeated)
+    #[arg(long = "grant", value_name = "MODULE")]
+    grants: Vec<String>,
+    /// Plant `_canary_secret` and `hostmod` where no script may reach: one that shows the secret has escaped
+    #[arg(long)]
+    canary: bool,
+    /// Scripts; `-` is standard input
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Isolation {
+    /// A thread of this process
+    Thread,
+    /// A worker process
+    Process,
+}
+
+#[derive(Args)]
+struct CheckArgs {
+    /// Grant a module (may be repeated)
+    #[arg(long = "grant", value_name = "MODULE")]
+    grants: Vec<String>,
+    /// A script; `-` is standard input
+    file: PathBuf,
+}
+
+/// Exit statuses, as documented.
+mod status {
+    pub const OK: u8 = 0;
+    pub const EXCEPTION: u8 = 1;
+    pub const USAGE: u8 = 2;
+    pub const REJECTED: u8 = 3;
+    pub const BUDGET: u8 = 4;
+    pub const CRASHED: u8 = 5;
+}
+
+fn main() -> ExitCode {
+    let status = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check(&args),
+        Command::Disasm(args) => disasm(&args),
+    };
+    ExitCode::from(status.unwrap_or_else(|message| {
+        eprintln!("pycage: {message}");
+        status::USAGE
+    }))
+}
+
+fn check(args: &CheckArgs) -> Result<u8, String> {
+    let (name, source) = read(&args.file)?;
+    match sandbox(&args.grants)?.compile(&name, &source) {
+        Ok(_) => {
+            print(&format!("{name}: ok\n"));
+            Ok(status::OK)
+        }
+        Err(error @ (Error::Syntax(_) | Error::Rejected(_))) => {
+            eprintln!("{error}");
+            Ok(status::REJECTED)
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            Ok(status::CRASHED)
+        }
+    }
+}
+
+fn disasm(args: &CheckArgs) -> Result<u8, String> {
+    let (name, source) = read(&args.file)?;
+    let sandbox = sandbox(&args.grants)?;
+    match sandbox.compile(&name, &source).and_then(|script| sandbox.disassemble(&script)) {
+        Ok(listing) => {
+            print(&listing);
+            Ok(status::OK)
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            Ok(status::REJECTED)
+        }
+    }
+}
+
+fn sandbox(grants: &[String]) -> Result<Sandbox, String> {
+    Sandbox::builder().policy(run::policy(grants)).build().map_err(|error| error.to_string())
+}
+
+/// A script's name and text. Text that is not UTF-8 is bad usage: Python sources are UTF-8.
+fn read(file: &PathBuf) -> Result<(String, String), String> {
+    let shown = file.display().to_string();
+    let (name, bytes) = if shown == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).map_err(|error| format!("standard input: {error}"))?;
+        ("<stdin>".to_owned(), bytes)
+    } else {
+        let bytes = std::fs::read(file).map_err(|error| format!("{shown}: {error}"))?;
+        (shown, bytes)
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok((name, text)),
+        Err(_) => Err(format!("{name}: not UTF-8; save the script as UTF-8")),
+    }
+}
+
+/// Writes to standard output. A reader that went away is no error of ours.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}

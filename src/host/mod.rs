@@ -1,0 +1,5 @@
+//! What the host and a script exchange.
+//!
+//! * [`convert`]: values, both ways.
+
+pub(crate) mod convert;

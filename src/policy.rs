@@ -1,0 +1,40 @@
+//! What a script may use.
+
+use crate::compile::limits::SourceLimits;
+use std::collections::BTreeSet;
+
+/// What the scripts of a sandbox may use: the modules granted to them, and how large their sources may be.
+///
+/// The default grants no module.
+///
+/// ```
+/// use pycage::{Error, Policy, Sandbox};
+///
+/// let mut sandbox = Sandbox::builder().policy(Policy::default()).build()?;
+/// match sandbox.exec("import os") {
+///     Err(Error::Rejected(rejection)) => assert_eq!((rejection.line, rejection.column), (1, 1)),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    pub(crate) modules: BTreeSet<String>,
+    pub(crate) limits: SourceLimits,
+}
+
+impl Policy {
+    /// Grants a module by name. A name that pycage has no module for is an error when the sandbox is built.
+    #[must_use]
+    pub fn grant(mut self, module: impl Into<String>) -> Self {
+        self.modules.insert(module.into());
+        self
+    }
+
+    /// Replaces the limits on sources.
+    #[must_use]
+    pub fn source_limits(mut self, limits: SourceLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+}

@@ -1,0 +1,369 @@
+//! The sandboxes of a runner, as scopes in its interpreter, and the running of scripts in them.
+
+use crate::budget::{Budget, Limit};
+use crate::error::{BudgetExceeded, Error, ScriptException, Stopped, TraceEntry};
+use crate::guard;
+use crate::host::convert;
+use crate::meter::allocator::{self, Account, MemoryLimits};
+use crate::meter::fuel::{self, LiveUsage, Run, RunState, Trip};
+use crate::runner::world;
+use crate::sandbox::Config;
+use crate::script::{Script, ScriptId};
+use crate::usage::Usage;
+use crate::value::Value;
+use rustpython_vm::builtins::{PyBaseExceptionRef, PyCode, PyCoroutine, PyDictRef};
+use rustpython_vm::function::ArgMapping;
+use rustpython_vm::scope::Scope;
+use rustpython_vm::{AsObject, PyObjectRef, PyRef, PyResult, VirtualMachine};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Garbage of dropped sandboxes at which it is worth collecting.
+const GARBAGE_BYTES: u64 = 8 << 20;
+const GARBAGE_SANDBOXES: u32 = 512;
+
+/// Characters of an exception's message, and calls of its traceback, that are kept.
+const MAX_MESSAGE: usize = 4096;
+const MAX_TRACEBACK: usize = 64;
+
+/// Names a sandbox on its runner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SandboxId(pub u64);
+
+/// Everything on a runner's thread beside its interpreter.
+pub(crate) struct Cage<'vm> {
+    vm: &'vm VirtualMachine,
+    scopes: HashMap<SandboxId, SandboxScope>,
+    scripts: HashMap<ScriptId, (Script, PyRef<PyCode>)>,
+    garbage_bytes: u64,
+    garbage_sandboxes: u32,
+}
+
+struct SandboxScope {
+    globals: PyDictRef,
+    account: Account,
+}
+
+/// What to do in a sandbox.
+pub(crate) enum Op {
+    /// Runs a script's top level; answers its last expression.
+    Run(Script),
+    /// Runs a script's top level; answers nothing, whatever its last expression is.
+    Exec(Script),
+    /// Calls a global.
+    Call { name: String, args: Vec<Value> },
+    /// Reads a global.
+    Get(String),
+    /// Sets a global.
+    Set(String, Value),
+}
+
+/// A call into a sandbox.
+pub(crate) struct Call {
+    pub sandbox: SandboxId,
+    pub config: Arc<Config>,
+    pub budget: Budget,
+    pub live: Arc<LiveUsage>,
+    pub op: Op,
+}
+
+/// What came of a call.
+pub(crate) struct Done {
+    pub result: Result<Value, Error>,
+    pub usage: Usage,
+    pub output: String,
+}
+
+impl<'vm> Cage<'vm> {
+    pub(crate) fn new(vm: &'vm VirtualMachine) -> Self {
+        Cage { vm, scopes: HashMap::new(), scripts: HashMap::new(), garbage_bytes: 0, garbage_sandboxes: 0 }
+    }
+
+    /// Runs a call to its end.
+    pub(crate) fn run(&mut self, call: Call) -> Done {
+        let _running = world::Running::begin(self.vm);
+        match self.try_run(call) {
+            Ok(done) => done,
+            // Before anything ran.
+            Err(error) => Done { result: Err(error), usage: Usage::default(), output: String::new() },
+        }
+    }
+
+    /// Forgets a sandbox.
+    pub(crate) fn drop_sandbox(&mut self, id: SandboxId) {
+        let Some(scope) = self.scopes.remove(&id) else { return };
+        let _running = world::Running::begin(self.vm);
+        // Functions hold the globals, which hold the functions: cleared, most of a scope is freed at once. What is in
+        // cycles of its own (classes) waits for a collection. No script code runs in this: outside of a run, every probe
+        // refuses.
+        scope.globals.clear();
+        drop(scope.globals);
+        self.garbage_bytes += scope.account.held();
+        self.garbage_sandboxes += 1;
+        if self.garbage_bytes > GARBAGE_BYTES || self.garbage_sandboxes > GARBAGE_SANDBOXES {
+            self.garbage_bytes = 0;
+            self.garbage_sandboxes = 0;
+            world::collect(self.vm, 2);
+        }
+    }
+
+    /// Plants the canary, see [`Runner::plant_canary`](crate::Runner::plant_canary).
+    pub(crate) fn plant_canary(&mut self) -> Result<(), Error> {
+        let vm = self.vm;
+        let plant = || -> PyResult<()> {
+            let secret: PyObjectRef = vm.ctx.new_str("S3CRET").into();
+            vm.builtins.dict().set_item("_canary_secret", secret.clone(), vm)?;
+            let module = vm.new_module("hostmod", vm.ctx.new_dict(), None);
+            module.dict().set_item("secret", secret, vm)?;
+            vm.sys_module.get_attr("modules", vm)?.set_item("hostmod", module.into(), vm)
+        };
+        plant().map_err(|_| Error::Setup("the canary could not be planted".to_owned()))
+    }
+
+    /// A listing of a script's instrumented code.
+    pub(crate) fn disassemble(&mut self, script: &Script) -> Result<String, Error> {
+        Ok(crate::compile::disassemble(&*self.load(script)?))
+    }
+
+    fn try_run(&mut self, call: Call) -> Result<Done, Error> {
+        let vm = self.vm;
+        let code = match &call.op {
+            Op::Run(script) | Op::Exec(script) => Some(self.load(script)?),
+            _ => None,
+        };
+        let scope = match self.scopes.entry(call.sandbox) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(SandboxScope::new(vm)?),
+        };
+        let budget = &call.budget;
+        let limits = memory_limits(budget)?;
+        let run = Run {
+            instructions: budget.instructions,
+            memory: limits.memory,
+            output: budget.output,
+            host_calls: budget.host_calls,
+            timeout: budget.timeout,
+            started: Instant::now(),
+            cancel: call.config.cancel.0.clone(),
+            hook: call.config.hook.clone(),
+            live: call.live,
+            state: RunState::default(),
+        };
+        // A recursion limit of a run counts from where the run begins.
+        let outer_limit = vm.recursion_limit.get();
+        vm.recursion_limit.set(vm.current_recursion_depth() + budget.recursion);
+        let globals = scope.globals.clone();
+        let (op, output) = (call.op, guard::streams::Capture::begin());
+        let (result, mut usage, trip) =
+            allocator::billed(&scope.account, limits, || fuel::metered(run, || perform(vm, &globals, op, code)));
+        vm.recursion_limit.set(outer_limit);
+        usage.live_bytes = scope.account.held();
+        let output = output.finish();
+        let result = match (trip, result) {
+            (Some(trip), _) => Err(stopped(trip, budget, usage)),
+            (None, Ok(value)) => Ok(value),
+            (None, Err(Failure::Exception(mut exception))) => {
+                exception.usage = Box::new(usage);
+                Err(Error::Exception(exception))
+            }
+            (None, Err(Failure::Other(error))) => Err(error),
+        };
+        Ok(Done { result, usage, output })
+    }
+
+    /// The instrumented code of a script on this interpreter.
+    fn load(&mut self, script: &Script) -> Result<PyRef<PyCode>, Error> {
+        if let Some((_, code)) = self.scripts.get(&script.id()) {
+            return Ok(code.clone());
+        }
+        let code = script.load(self.vm)?;
+        // A script that only this cache still holds will not be run again.
+        if self.scripts.len() >= 64 && self.scripts.len().is_power_of_two() {
+            self.scripts.retain(|_, (script, _)| !script.is_last_handle());
+        }
+        self.scripts.insert(script.id(), (script.clone(), code.clone()));
+        Ok(code)
+    }
+}
+
+impl SandboxScope {
+    fn new(vm: &VirtualMachine) -> Result<Self, Error> {
+        let account = Account::open()
+            .ok_or_else(|| Error::Setup("about a million sandboxes are alive; drop some first".to_owned()))?;
+        Ok(SandboxScope { globals: guard::new_globals(vm)?, account })
+    }
+}
+
+fn memory_limits(budget: &Budget) -> Result<MemoryLimits, Error> {
+    use crate::budget::Asked;
+    if allocator::installed() {
+        return Ok(MemoryLimits { memory: Some(budget.memory.value()), allocations: Some(budget.allocations.value()) });
+    }
+    if matches!((budget.memory, budget.allocations), (Asked::Default(_), Asked::Default(_))) {
+        return Ok(MemoryLimits::default());
+    }
+    Err(Error::Setup(
+        "a memory or allocation limit needs the metered allocator; add to the host's main.rs: \
+         #[global_allocator] static ALLOCATOR: pycage::MeteredAlloc = pycage::MeteredAlloc::system();"
+            .to_owned(),
+    ))
+}
+
+/// Why an operation failed, if it did not trip.
+enum Failure {
+    Exception(ScriptException),
+    Other(Error),
+}
+
+/// Does the operation, inside the meters.
+fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<PyCode>>) -> Result<Value, Failure> {
+    // A cancel that came before, and a budget of nothing, stop the run before its first instruction.
+    let result = fuel::look_now(vm).and_then(|()| match op {
+        Op::Run(_) => run_code(vm, globals, code).and_then(|result| drive(result, vm)).map(Ok),
+        Op::Exec(_) => run_code(vm, globals, code).map(|_| Ok(vm.ctx.none())),
+        Op::Call { name, args } => call_global(vm, globals, &name, args),
+        Op::Get(name) => Ok(match globals.get_item_opt(name.as_str(), vm)? {
+            Some(value) if public(&name) => Ok(value),
+            _ => Err(Error::Setup(format!("the sandbox has no global named '{name}'"))),
+        }),
+        Op::Set(name, value) => set_global(vm, globals, &name, &value),
+    });
+    match result {
+        Ok(Ok(object)) => {
+            let paused = allocator::pause();
+            let value = convert::from_python(&object, vm);
+            drop(paused);
+            value.map_err(|error| Failure::Other(error.into()))
+        }
+        Ok(Err(error)) => Err(Failure::Other(error)),
+        Err(exception) => Err(Failure::Exception(describe(vm, &exception))),
+    }
+}
+
+fn run_code(vm: &VirtualMachine, globals: &PyDictRef, code: Option<PyRef<PyCode>>) -> PyResult {
+    match code {
+        Some(code) => {
+            let locals = ArgMapping::from_dict_exact(globals.clone());
+            vm.run_code_obj(code, Scope::new(Some(locals), globals.clone()))
+        }
+        None => Ok(vm.ctx.none()),
+    }
+}
+
+type Performed = PyResult<Result<PyObjectRef, Error>>;
+
+fn call_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, args: Vec<Value>) -> Performed {
+    let function = match globals.get_item_opt(name, vm)? {
+        Some(function) if public(name) => function,
+        _ => return Ok(Err(Error::Setup(format!("the sandbox has no global named '{name}' to call")))),
+    };
+    let mut objects = Vec::with_capacity(args.len());
+    for arg in &args {
+        match convert::to_python(arg, vm) {
+            Ok(object) => objects.push(object),
+            Err(error) => return Ok(Err(error.into())),
+        }
+    }
+    function.call(objects, vm).and_then(|result| drive(result, vm)).map(Ok)
+}
+
+fn set_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, value: &Value) -> Performed {
+    if !public(name) {
+        return Ok(Err(Error::Setup(format!("'{name}' cannot be the name of a global"))));
+    }
+    match convert::to_python(value, vm) {
+        Ok(object) => {
+            globals.set_item(name, object, vm)?;
+            Ok(Ok(vm.ctx.none()))
+        }
+        Err(error) => Ok(Err(error.into())),
+    }
+}
+
+/// Whether a host may name a global so: the interpreter's own entries in a scope are not for it.
+fn public(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with("__")
+}
+
+/// Runs a coroutine that a call answered to its end. There is no event loop: what it awaits must be coroutines.
+fn drive(result: PyObjectRef, vm: &VirtualMachine) -> PyResult {
+    if result.downcast_ref::<PyCoroutine>().is_none() {
+        return Ok(result);
+    }
+    match vm.call_method(&result, "send", (vm.ctx.none(),)) {
+        Ok(_) => {
+            Err(vm.new_runtime_error("the coroutine waits for something that never comes: there is no event loop"))
+        }
+        Err(error) if error.fast_isinstance(vm.ctx.exceptions.stop_iteration) => {
+            Ok(error.get_arg(0).unwrap_or_else(|| vm.ctx.none()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What the host learns of an exception. Its `str()` may be script code, so this is part of the run.
+fn describe(vm: &VirtualMachine, exception: &PyBaseExceptionRef) -> ScriptException {
+    let message = if fuel::tripped() {
+        String::new()
+    } else {
+        match exception.as_object().str(vm) {
+            Ok(text) => shorten(&text.to_string_lossy()),
+            Err(_) => "<its __str__ failed>".to_owned(),
+        }
+    };
+    let _paused = allocator::pause();
+    ScriptException {
+        type_name: exception.class().name().to_string(),
+        message,
+        traceback: traceback(exception),
+        usage: Box::default(),
+    }
+}
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(MAX_MESSAGE) {
+        Some((end, _)) => format!("{}... ({} bytes in all)", &text[..end], text.len()),
+        None => text.to_owned(),
+    }
+}
+
+fn traceback(exception: &PyBaseExceptionRef) -> Vec<TraceEntry> {
+    let mut entries = Vec::new();
+    let mut next = exception.traceback();
+    while let Some(link) = next {
+        let code = link.frame.f_code();
+        if entries.len() == MAX_TRACEBACK {
+            // The outermost calls and the innermost one say most.
+            entries.pop();
+        }
+        entries.push(TraceEntry {
+            file: code.source_path().to_string(),
+            line: link.lineno.get() as u32,
+            column: usize::try_from(link.lasti / 2)
+                .ok()
+                .and_then(|index| code.locations.get(index))
+                .map(|(start, _)| start.character_offset.get() as u32),
+            function: code.obj_name.to_string(),
+        });
+        next = link.next.lock().clone();
+    }
+    entries
+}
+
+fn stopped(trip: Trip, budget: &Budget, usage: Usage) -> Error {
+    let limit = match trip {
+        Trip::Limit(limit) => limit,
+        Trip::Cancelled => return Error::Cancelled(Box::new(usage)),
+        Trip::Stopped(reason) => return Error::Stopped(Stopped { reason, usage: Box::new(usage) }),
+    };
+    let (allowed, used) = match limit {
+        Limit::Instructions => (budget.instructions, usage.instructions + usage.native_steps),
+        Limit::Allocations => (budget.allocations.value(), usage.allocations),
+        Limit::Memory => (budget.memory.value(), usage.peak_bytes),
+        Limit::Time => (budget.timeout.as_millis() as u64, usage.elapsed.as_millis() as u64),
+        Limit::Output => (budget.output, usage.output_bytes),
+        Limit::HostCalls => (budget.host_calls, usage.host_calls),
+    };
+    Error::Budget(BudgetExceeded { limit, allowed, used, usage: Box::new(usage) })
+}

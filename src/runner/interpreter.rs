@@ -1,0 +1,25 @@
+//! The interpreter of a runner: created once, closed off from the host, never finalised.
+
+use rustpython_vm::{Interpreter, Settings};
+use std::mem::ManuallyDrop;
+
+/// An interpreter for this thread, hardened before any script is read.
+///
+/// It is never dropped: dropping one leaks most of it anyway, and finalising one slows every other interpreter of the
+/// process for good.
+pub(crate) fn create() -> ManuallyDrop<Interpreter> {
+    let mut settings = Settings::default();
+    settings.isolated = true;
+    settings.ignore_environment = true;
+    settings.install_signal_handlers = false;
+    settings.import_site = false;
+    settings.user_site_directory = false;
+    settings.safe_path = true;
+    settings.write_bytecode = false;
+    settings.argv = Vec::new();
+    // A fixed seed: the order of sets, and with it the bill, is the same in every process.
+    settings.hash_seed = Some(0);
+    let interpreter = ManuallyDrop::new(Interpreter::without_stdlib(settings));
+    interpreter.enter(crate::guard::close_off);
+    interpreter
+}

@@ -1,0 +1,85 @@
+//! The runner's thread: owns the interpreter, takes jobs, survives what they do or is retired.
+
+use crate::meter::allocator;
+use crate::runner::cage::Cage;
+use crate::runner::handover::{Queue, Watch};
+use crate::runner::interpreter;
+use rustpython_vm::vm::thread::{current_vm_is_set, save_current_thread};
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+thread_local! {
+    /// The call that this thread works on, for the allocator's last word.
+    static WATCH: RefCell<Option<Arc<Watch>>> = const { RefCell::new(None) };
+}
+
+/// Starts a runner thread on `queue`, with that much stack.
+pub(crate) fn start(queue: Arc<Queue>, stack: usize) -> std::io::Result<()> {
+    allocator::set_lost_hook(lost);
+    std::thread::Builder::new().name("pycage-runner".into()).stack_size(stack).spawn(move || serve(&queue))?;
+    Ok(())
+}
+
+fn serve(queue: &Queue) {
+    queue.serve_on_this_thread();
+    let Ok(interpreter) = catch_unwind(interpreter::create) else {
+        queue.retire();
+        return;
+    };
+    interpreter.enter(|vm| {
+        let mut cage = Cage::new(vm);
+        loop {
+            let job = match queue.take_spinning() {
+                Some(job) => job,
+                // Detached while parked: other interpreters' collections must not wait for this thread.
+                None => match vm.allow_threads(|| queue.take_parking()) {
+                    Some(job) => job,
+                    None => break,
+                },
+            };
+            // A panic leaves the interpreter's thread-locals dangling. The job answers its caller before it lets the
+            // panic go on; after that nothing may run on this interpreter again.
+            if catch_unwind(AssertUnwindSafe(|| job(&mut cage))).is_err() {
+                queue.retire();
+                break;
+            }
+        }
+        // The scopes and their objects stay with the interpreter that is never dropped: after a panic even freeing them
+        // would run code of a broken interpreter.
+        std::mem::forget(cage);
+    });
+}
+
+/// Makes `watch` the call that this thread works on while `f` runs.
+pub(crate) fn watched<R>(watch: &Arc<Watch>, f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Arc<Watch>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            WATCH.with(|current| *current.borrow_mut() = self.0.take());
+        }
+    }
+    let _restore = Restore(WATCH.with(|current| current.borrow_mut().replace(watch.clone())));
+    f()
+}
+
+/// The call that this thread works on.
+pub(crate) fn current_watch() -> Option<Arc<Watch>> {
+    WATCH.with(|current| current.borrow().clone())
+}
+
+/// The allocator parks this thread for good: tells the caller, and detaches from the interpreter so that collections on
+/// other runners do not wait for this one.
+fn lost() {
+    WATCH.with(|current| {
+        if let Ok(watch) = current.try_borrow()
+            && let Some(watch) = watch.as_ref()
+        {
+            watch.lost_to_memory();
+        }
+    });
+    if current_vm_is_set() {
+        // The state is never restored, as the thread never goes on.
+        std::mem::forget(save_current_thread());
+    }
+}

@@ -1,0 +1,116 @@
+//! When garbage may be collected.
+//!
+//! The interpreter's collector stops every thread of the process that executes Python, and waits for them without a
+//! limit. A script that sits in a long native operation on one runner would so stall a collection, and with it the
+//! script, on another. So automatic collection is off, and a runner collects only when every other one has agreed: it
+//! raises a flag, those that run a script see it at their next checkpoint and wait, detached; who does not come within
+//! [`PATIENCE`] is not waited for, and the collection is put off.
+
+use parking_lot::{Condvar, Mutex};
+use rustpython_vm::VirtualMachine;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long a collection waits for the other runners: checkpoints come every half millisecond or so.
+const PATIENCE: Duration = Duration::from_millis(3);
+
+static WANTED: AtomicBool = AtomicBool::new(false);
+
+static WORLD: Mutex<World> = Mutex::new(World { running: 0, waiting: 0, collecting: false });
+static CHANGED: Condvar = Condvar::new();
+
+struct World {
+    /// Threads that are attached to an interpreter, the waiting ones among them.
+    running: usize,
+    waiting: usize,
+    collecting: bool,
+}
+
+/// Marks this thread as attached to its interpreter while it lives.
+pub(crate) struct Running;
+
+impl Running {
+    /// Waits while another runner collects, detached: the collector may be waiting for this thread.
+    pub(crate) fn begin(vm: &VirtualMachine) -> Running {
+        let mut world = WORLD.lock();
+        if world.collecting {
+            drop(world);
+            vm.allow_threads(|| {
+                let mut world = WORLD.lock();
+                while world.collecting {
+                    CHANGED.wait(&mut world);
+                }
+                world.running += 1;
+            });
+        } else {
+            world.running += 1;
+        }
+        Running
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        WORLD.lock().running -= 1;
+        CHANGED.notify_all();
+    }
+}
+
+/// At a checkpoint: gives way to another runner's collection. `vm` must be this thread's.
+#[inline]
+pub(crate) fn give_way(vm: &VirtualMachine) {
+    if WANTED.load(Ordering::Relaxed) {
+        wait_for_collection(vm);
+    }
+}
+
+#[cold]
+fn wait_for_collection(vm: &VirtualMachine) {
+    vm.allow_threads(|| {
+        let mut world = WORLD.lock();
+        if !world.collecting {
+            return;
+        }
+        world.waiting += 1;
+        CHANGED.notify_all();
+        while world.collecting {
+            CHANGED.wait(&mut world);
+        }
+        world.waiting -= 1;
+    });
+}
+
+/// Collects this interpreter's garbage if every other runner gives way in time. The calling thread must be
+/// [`Running`], and hold no lock of the interpreter.
+pub(crate) fn collect(vm: &VirtualMachine, generation: usize) -> bool {
+    {
+        let mut world = WORLD.lock();
+        if world.collecting {
+            // Another runner collects: wait for it like anyone else, and leave it at that.
+            drop(world);
+            wait_for_collection(vm);
+            return false;
+        }
+        world.collecting = true;
+        WANTED.store(true, Ordering::Release);
+        let deadline = Instant::now() + PATIENCE;
+        while world.running - world.waiting > 1 {
+            if CHANGED.wait_until(&mut world, deadline).timed_out() {
+                break;
+            }
+        }
+        if world.running - world.waiting > 1 {
+            finish(&mut world);
+            return false;
+        }
+    }
+    vm.state.gc.collect_force(generation);
+    finish(&mut WORLD.lock());
+    true
+}
+
+fn finish(world: &mut World) {
+    world.collecting = false;
+    WANTED.store(false, Ordering::Release);
+    CHANGED.notify_all();
+}

@@ -1,0 +1,352 @@
+//! The front door: a sandbox, its builder, and calls into it.
+
+use crate::budget::{Budget, Limit};
+use crate::compile;
+use crate::error::{BudgetExceeded, Error};
+use crate::guard;
+use crate::meter::fuel::LiveUsage;
+use crate::meter::hook::{Cancel, MeterHook};
+use crate::policy::Policy;
+use crate::runner::cage::{Call, Done, Op, SandboxId};
+use crate::runner::handover::NoAnswer;
+use crate::runner::{CallError, Runner};
+use crate::script::Script;
+use crate::usage::Usage;
+use crate::value::{FromValue, IntoArgs, IntoValue, Value};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How long past its deadline a call may go on before the runner is given up.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// How long compiling may take: the limits on sources keep it far below.
+const COMPILE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// An isolated place for scripts to run: globals of its own, a policy, a budget for each call.
+///
+/// A sandbox is a handle to a scope on a [`Runner`] thread. It is `Send`; its calls block until they are done, and come
+/// back by the budget's timeout plus a fifth of a second whatever the script does. Globals stay from call to call, also
+/// after one that failed. Dropping it frees its scope.
+///
+/// ```
+/// use pycage::{Budget, Error, Sandbox};
+///
+/// let mut sandbox = Sandbox::builder().budget(Budget::default().instructions(100_000)).build()?;
+/// sandbox.exec("
+/// hits = 0
+/// def on_hit(damage):
+///     global hits
+///     hits += 1
+///     return max(0, damage - 3)
+/// ")?;
+/// let (taken, usage) = sandbox.call_with::<i64>("on_hit", (10,), sandbox.budget().clone())?;
+/// assert_eq!(taken, 7);
+/// assert!(usage.instructions > 0);
+/// assert_eq!(sandbox.get::<i64>("hits")?, 1);
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Sandbox {
+    runner: Runner,
+    id: SandboxId,
+    config: Arc<Config>,
+    budget: Budget,
+    output: String,
+    live: Arc<LiveUsage>,
+}
+
+/// What is fixed for the life of a sandbox.
+pub(crate) struct Config {
+    pub policy: Policy,
+    pub hook: Option<Arc<dyn MeterHook>>,
+    pub cancel: Cancel,
+}
+
+/// Builds a [`Sandbox`]; see [`Sandbox::builder`].
+#[derive(Default)]
+pub struct SandboxBuilder {
+    runner: Option<Runner>,
+    policy: Policy,
+    budget: Budget,
+    hook: Option<Arc<dyn MeterHook>>,
+}
+
+impl SandboxBuilder {
+    /// The runner to live on, instead of the process-wide default one.
+    #[must_use]
+    pub fn runner(mut self, runner: &Runner) -> Self {
+        self.runner = Some(runner.clone());
+        self
+    }
+
+    /// What scripts may use.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The budget of calls that are given no other.
+    #[must_use]
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// Has a say at checkpoints.
+    #[must_use]
+    pub fn hook(mut self, hook: impl MeterHook + 'static) -> Self {
+        self.hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// Builds the sandbox.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when a granted module does not exist, or the operating system refuses a thread for a runner.
+    pub fn build(self) -> Result<Sandbox, Error> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        if let Some(unknown) = self.policy.modules.iter().find(|name| !guard::grantable(name)) {
+            return Err(Error::Setup(format!("there is no module '{unknown}' that could be granted")));
+        }
+        Ok(Sandbox {
+            runner: match self.runner {
+                Some(runner) => runner,
+                None => Runner::shared()?,
+            },
+            id: SandboxId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            config: Arc::new(Config { policy: self.policy, hook: self.hook, cancel: Cancel::default() }),
+            budget: self.budget,
+            output: String::new(),
+            live: Arc::default(),
+        })
+    }
+}
+
+impl Sandbox {
+    /// A sandbox with the default policy and budget.
+    ///
+    /// # Errors
+    /// As [`SandboxBuilder::build`].
+    pub fn new() -> Result<Sandbox, Error> {
+        Sandbox::builder().build()
+    }
+
+    /// Starts to build a sandbox.
+    pub fn builder() -> SandboxBuilder {
+        SandboxBuilder::default()
+    }
+
+    /// Runs source and gives the value of its last statement, if that is an expression, else `None`.
+    ///
+    /// # Errors
+    /// Any of [`Error`]; [`Error::Conversion`] when the value does not become a `T`.
+    pub fn eval<T: FromValue>(&mut self, source: &str) -> Result<T, Error> {
+        self.eval_with(source, self.budget.clone()).map(|(value, _)| value)
+    }
+
+    /// [`Sandbox::eval`] under a budget of its own; also gives the bill.
+    ///
+    /// # Errors
+    /// As [`Sandbox::eval`].
+    pub fn eval_with<T: FromValue>(&mut self, source: &str, budget: Budget) -> Result<(T, Usage), Error> {
+        let script = self.compile("<script>", source)?;
+        self.run_with(&script, budget)
+    }
+
+    /// Runs source for what it does: its definitions, its globals, its output.
+    ///
+    /// # Errors
+    /// Any of [`Error`] but [`Error::Conversion`].
+    pub fn exec(&mut self, source: &str) -> Result<(), Error> {
+        self.exec_with(source, self.budget.clone()).map(drop)
+    }
+
+    /// [`Sandbox::exec`] under a budget of its own; gives the bill.
+    ///
+    /// # Errors
+    /// As [`Sandbox::exec`].
+    pub fn exec_with(&mut self, source: &str, budget: Budget) -> Result<Usage, Error> {
+        let script = self.compile("<script>", source)?;
+        self.dispatch(Op::Exec(script), budget).map(|(_, usage)| usage)
+    }
+
+    /// Compiles source under a name for tracebacks, without running it.
+    ///
+    /// # Errors
+    /// [`Error::Syntax`] and [`Error::Rejected`] for what the source is; [`Error::Lost`] when the runner is.
+    pub fn compile(&self, name: &str, source: &str) -> Result<Script, Error> {
+        let (name, source, config) = (name.to_owned(), source.to_owned(), self.config.clone());
+        // On the runner for its stack: the compiler recurses over the tree.
+        let compiled = self.runner.call(COMPILE_PATIENCE, Arc::default(), move |_, _| {
+            compile::compile(&source, &name, &config.policy).map(|compiled| Script::new(&name, compiled))
+        })?;
+        compiled
+    }
+
+    /// A listing of a script's instrumented bytecode with the weight of each block, for people.
+    ///
+    /// # Errors
+    /// [`Error::Lost`] when the runner is.
+    pub fn disassemble(&self, script: &Script) -> Result<String, Error> {
+        let script = script.clone();
+        let listing = self.runner.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.disassemble(&script))?;
+        listing
+    }
+
+    /// Runs a compiled script; gives the value of its last expression.
+    ///
+    /// # Errors
+    /// As [`Sandbox::eval`].
+    pub fn run<T: FromValue>(&mut self, script: &Script) -> Result<T, Error> {
+        self.run_with(script, self.budget.clone()).map(|(value, _)| value)
+    }
+
+    /// [`Sandbox::run`] under a budget of its own; also gives the bill.
+    ///
+    /// # Errors
+    /// As [`Sandbox::eval`].
+    pub fn run_with<T: FromValue>(&mut self, script: &Script, budget: Budget) -> Result<(T, Usage), Error> {
+        let (value, usage) = self.dispatch(Op::Run(script.clone()), budget)?;
+        Ok((T::from_value(value)?, usage))
+    }
+
+    /// Calls a global function. The coroutine of an `async def` is run to its end.
+    ///
+    /// # Errors
+    /// As [`Sandbox::eval`]; [`Error::Setup`] when there is no such global.
+    pub fn call<T: FromValue>(&mut self, name: &str, args: impl IntoArgs) -> Result<T, Error> {
+        self.call_with(name, args, self.budget.clone()).map(|(value, _)| value)
+    }
+
+    /// [`Sandbox::call`] under a budget of its own; also gives the bill.
+    ///
+    /// # Errors
+    /// As [`Sandbox::call`].
+    pub fn call_with<T: FromValue>(
+        &mut self,
+        name: &str,
+        args: impl IntoArgs,
+        budget: Budget,
+    ) -> Result<(T, Usage), Error> {
+        let op = Op::Call { name: name.to_owned(), args: args.into_args() };
+        let (value, usage) = self.dispatch(op, budget)?;
+        Ok((T::from_value(value)?, usage))
+    }
+
+    /// Reads a global.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when there is none of that name; [`Error::Conversion`] when it does not become a `T`.
+    pub fn get<T: FromValue>(&mut self, name: &str) -> Result<T, Error> {
+        let (value, _) = self.dispatch(Op::Get(name.to_owned()), self.budget.clone())?;
+        Ok(T::from_value(value)?)
+    }
+
+    /// Sets a global.
+    ///
+    /// # Errors
+    /// [`Error::Conversion`] when the value cannot cross; [`Error::Setup`] when the name begins with two underscores.
+    pub fn set(&mut self, name: &str, value: impl IntoValue) -> Result<(), Error> {
+        let op = Op::Set(name.to_owned(), value.into_value());
+        self.dispatch(op, self.budget.clone()).map(drop)
+    }
+
+    /// What scripts have printed since the last time it was taken.
+    pub fn take_output(&mut self) -> String {
+        std::mem::take(&mut self.output)
+    }
+
+    /// The budget of calls that are given no other.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Replaces the budget of calls that are given no other.
+    pub fn set_budget(&mut self, budget: Budget) {
+        self.budget = budget;
+    }
+
+    /// A handle to stop this sandbox's calls with, from any thread.
+    pub fn cancel_handle(&self) -> Cancel {
+        self.config.cancel.clone()
+    }
+
+    /// A view of the usage of the call that runs, as of its last checkpoint, to be read from another thread.
+    pub fn live_usage(&self) -> LiveUsageView {
+        LiveUsageView(self.live.clone())
+    }
+
+    /// What is in force for this sandbox, so that a host can fail closed.
+    ///
+    /// ```
+    /// let sandbox = pycage::Sandbox::new()?;
+    /// assert!(sandbox.enforced().contains(&"instructions"));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    pub fn enforced(&self) -> Vec<&'static str> {
+        let mut enforced =
+            vec!["validator", "builtins", "attributes", "instructions", "time", "recursion", "output", "host_calls"];
+        if crate::meter::allocator::installed() {
+            enforced.extend(["memory", "allocations"]);
+        }
+        enforced
+    }
+
+    fn dispatch(&mut self, op: Op, budget: Budget) -> Result<(Value, Usage), Error> {
+        let patience = budget.timeout.saturating_add(GRACE);
+        let call =
+            Call { sandbox: self.id, config: self.config.clone(), budget: budget.clone(), live: self.live.clone(), op };
+        let done = self.runner.call(patience, self.live.clone(), move |cage, _| cage.run(call));
+        let Done { result, usage, output } = match done {
+            Ok(done) => done,
+            // The thread was parked at the hard memory limit: for the host, a memory budget that ran out.
+            Err(CallError::NoAnswer(NoAnswer::OutOfMemory(usage))) => {
+                return Err(Error::Budget(BudgetExceeded {
+                    limit: Limit::Memory,
+                    allowed: budget.memory.value(),
+                    used: usage.live_bytes,
+                    usage: Box::new(usage),
+                }));
+            }
+            Err(why) => return Err(why.into()),
+        };
+        self.output.push_str(&output);
+        result.map(|value| (value, usage))
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let id = self.id;
+        self.runner.post(move |cage| cage.drop_sandbox(id));
+    }
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox").field("id", &self.id.0).field("budget", &self.budget).finish_non_exhaustive()
+    }
+}
+
+/// The usage of a running call, readable from another thread; see [`Sandbox::live_usage`].
+#[derive(Clone, Debug)]
+pub struct LiveUsageView(Arc<LiveUsage>);
+
+impl LiveUsageView {
+    /// Instructions executed as of the last checkpoint.
+    pub fn instructions(&self) -> u64 {
+        self.0.instructions.load(Ordering::Relaxed)
+    }
+
+    /// Native steps taken as of the last checkpoint.
+    pub fn native_steps(&self) -> u64 {
+        self.0.native_steps.load(Ordering::Relaxed)
+    }
+
+    /// Bytes held as of the last checkpoint.
+    pub fn live_bytes(&self) -> u64 {
+        self.0.live_bytes.load(Ordering::Relaxed)
+    }
+}

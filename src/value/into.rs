@@ -1,0 +1,191 @@
+//! From a Rust type to a script's value.
+
+use super::Value;
+use num_bigint::BigInt;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// Types that can be handed to a script.
+///
+/// ```
+/// use pycage::{IntoValue, Value};
+///
+/// assert_eq!(vec![("a", 1)].into_value().to_string(), "[('a', 1)]");
+/// assert_eq!(None::<i64>.into_value(), Value::None);
+/// ```
+pub trait IntoValue {
+    /// Converts.
+    fn into_value(self) -> Value;
+}
+
+impl IntoValue for Value {
+    fn into_value(self) -> Value {
+        self
+    }
+}
+
+impl IntoValue for () {
+    fn into_value(self) -> Value {
+        Value::None
+    }
+}
+
+impl IntoValue for bool {
+    fn into_value(self) -> Value {
+        Value::Bool(self)
+    }
+}
+
+macro_rules! into_int {
+    ($($int:ty),*) => {$(
+        impl IntoValue for $int {
+            fn into_value(self) -> Value {
+                match i64::try_from(self) {
+                    Ok(int) => Value::Int(int),
+                    Err(_) => Value::BigInt(BigInt::from(self)),
+                }
+            }
+        }
+    )*};
+}
+into_int!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
+
+impl IntoValue for BigInt {
+    fn into_value(self) -> Value {
+        match i64::try_from(&self) {
+            Ok(int) => Value::Int(int),
+            Err(_) => Value::BigInt(self),
+        }
+    }
+}
+
+impl IntoValue for f64 {
+    fn into_value(self) -> Value {
+        Value::Float(self)
+    }
+}
+
+impl IntoValue for f32 {
+    fn into_value(self) -> Value {
+        Value::Float(self.into())
+    }
+}
+
+impl IntoValue for String {
+    fn into_value(self) -> Value {
+        Value::Str(self)
+    }
+}
+
+impl IntoValue for &str {
+    fn into_value(self) -> Value {
+        Value::Str(self.to_owned())
+    }
+}
+
+impl IntoValue for char {
+    fn into_value(self) -> Value {
+        Value::Str(self.to_string())
+    }
+}
+
+impl IntoValue for &[u8] {
+    fn into_value(self) -> Value {
+        Value::Bytes(self.to_vec())
+    }
+}
+
+impl<T: IntoValue> IntoValue for Option<T> {
+    fn into_value(self) -> Value {
+        self.map_or(Value::None, T::into_value)
+    }
+}
+
+impl<T: IntoValue> IntoValue for Vec<T> {
+    fn into_value(self) -> Value {
+        Value::List(self.into_iter().map(T::into_value).collect())
+    }
+}
+
+impl<T: IntoValue, const N: usize> IntoValue for [T; N] {
+    fn into_value(self) -> Value {
+        Value::List(self.into_iter().map(T::into_value).collect())
+    }
+}
+
+impl<K: IntoValue, V: IntoValue, S> IntoValue for HashMap<K, V, S> {
+    fn into_value(self) -> Value {
+        Value::Dict(self.into_iter().map(|(key, value)| (key.into_value(), value.into_value())).collect())
+    }
+}
+
+impl<K: IntoValue, V: IntoValue> IntoValue for BTreeMap<K, V> {
+    fn into_value(self) -> Value {
+        Value::Dict(self.into_iter().map(|(key, value)| (key.into_value(), value.into_value())).collect())
+    }
+}
+
+impl<T: IntoValue, S> IntoValue for HashSet<T, S> {
+    fn into_value(self) -> Value {
+        Value::Set(self.into_iter().map(T::into_value).collect())
+    }
+}
+
+impl<T: IntoValue> IntoValue for BTreeSet<T> {
+    fn into_value(self) -> Value {
+        Value::Set(self.into_iter().map(T::into_value).collect())
+    }
+}
+
+/// The positional arguments of a call: a tuple of up to eight values, or a `Vec<Value>`.
+///
+/// ```
+/// use pycage::Sandbox;
+///
+/// let mut sandbox = Sandbox::new()?;
+/// sandbox.exec("def area(w, h): return w * h")?;
+/// let area: i64 = sandbox.call("area", (6, 7))?;
+/// assert_eq!(area, 42);
+/// # Ok::<(), pycage::Error>(())
+/// ```
+pub trait IntoArgs {
+    /// Converts.
+    fn into_args(self) -> Vec<Value>;
+}
+
+impl IntoArgs for Vec<Value> {
+    fn into_args(self) -> Vec<Value> {
+        self
+    }
+}
+
+impl IntoArgs for () {
+    fn into_args(self) -> Vec<Value> {
+        Vec::new()
+    }
+}
+
+macro_rules! tuples {
+    ($($name:ident)*) => {
+        impl<$($name: IntoValue),*> IntoValue for ($($name,)*) {
+            fn into_value(self) -> Value {
+                Value::Tuple(self.into_args())
+            }
+        }
+
+        impl<$($name: IntoValue),*> IntoArgs for ($($name,)*) {
+            #[allow(non_snake_case)]
+            fn into_args(self) -> Vec<Value> {
+                let ($($name,)*) = self;
+                vec![$($name.into_value()),*]
+            }
+        }
+    };
+}
+tuples!(A);
+tuples!(A B);
+tuples!(A B C);
+tuples!(A B C D);
+tuples!(A B C D E);
+tuples!(A B C D E F);
+tuples!(A B C D E F G);
+tuples!(A B C D E F G H);
