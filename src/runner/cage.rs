@@ -3,7 +3,7 @@
 use crate::budget::{Budget, Limit};
 use crate::error::{BudgetExceeded, Error, ScriptException, Stopped, TraceEntry};
 use crate::guard;
-use crate::host::convert;
+use crate::host::{convert, function};
 use crate::meter::allocator::{self, Account, MemoryLimits};
 use crate::meter::fuel::{self, LiveUsage, Run, RunState, Trip};
 use crate::runner::world;
@@ -57,6 +57,8 @@ pub(crate) enum Op {
     Get(String),
     /// Sets a global.
     Set(String, Value),
+    /// Makes a function of the host a global.
+    SetFunction(String, function::Erased),
 }
 
 /// A call into a sandbox.
@@ -227,7 +229,14 @@ fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<
             Some(value) if public(&name) => Ok(value),
             _ => Err(Error::Setup(format!("the sandbox has no global named '{name}'"))),
         }),
-        Op::Set(name, value) => set_global(vm, globals, &name, &value),
+        Op::Set(name, value) => match convert::to_python(&value, vm) {
+            Ok(object) => set_global(vm, globals, &name, object),
+            Err(error) => Ok(Err(error.into())),
+        },
+        Op::SetFunction(name, function) => {
+            let object = function::object(&name, function, vm);
+            set_global(vm, globals, &name, object)
+        }
     });
     match result {
         Ok(Ok(object)) => {
@@ -268,17 +277,12 @@ fn call_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, args: Vec<V
     function.call(objects, vm).and_then(|result| drive(result, vm)).map(Ok)
 }
 
-fn set_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, value: &Value) -> Performed {
+fn set_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, object: PyObjectRef) -> Performed {
     if !public(name) {
         return Ok(Err(Error::Setup(format!("'{name}' cannot be the name of a global"))));
     }
-    match convert::to_python(value, vm) {
-        Ok(object) => {
-            globals.set_item(name, object, vm)?;
-            Ok(Ok(vm.ctx.none()))
-        }
-        Err(error) => Ok(Err(error.into())),
-    }
+    globals.set_item(name, object, vm)?;
+    Ok(Ok(vm.ctx.none()))
 }
 
 /// Whether a host may name a global so: the interpreter's own entries in a scope are not for it.
@@ -317,6 +321,10 @@ fn describe(vm: &VirtualMachine, exception: &PyBaseExceptionRef) -> ScriptExcept
         type_name: exception.class().name().to_string(),
         message,
         traceback: traceback(exception),
+        host_error: fuel::with_run(|run| run.state.host_error.take())
+            .flatten()
+            .filter(|(raised, _)| raised.is(exception))
+            .map(|(_, error)| error),
         usage: Box::default(),
     }
 }
@@ -357,13 +365,11 @@ fn stopped(trip: Trip, budget: &Budget, usage: Usage) -> Error {
         Trip::Cancelled => return Error::Cancelled(Box::new(usage)),
         Trip::Stopped(reason) => return Error::Stopped(Stopped { reason, usage: Box::new(usage) }),
     };
-    let (allowed, used) = match limit {
-        Limit::Instructions => (budget.instructions, usage.instructions + usage.native_steps),
-        Limit::Allocations => (budget.allocations.value(), usage.allocations),
-        Limit::Memory => (budget.memory.value(), usage.peak_bytes),
-        Limit::Time => (budget.timeout.as_millis() as u64, usage.elapsed.as_millis() as u64),
-        Limit::Output => (budget.output, usage.output_bytes),
-        Limit::HostCalls => (budget.host_calls, usage.host_calls),
-    };
-    Error::Budget(BudgetExceeded { limit, allowed, used, usage: Box::new(usage) })
+    Error::Budget(BudgetExceeded {
+        limit,
+        lifetime: false,
+        allowed: budget.allowed(limit),
+        used: usage.of(limit),
+        usage: Box::new(usage),
+    })
 }

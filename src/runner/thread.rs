@@ -1,13 +1,15 @@
 //! The runner's thread: owns the interpreter, takes jobs, survives what they do or is retired.
 
-use crate::meter::allocator;
+use crate::meter::{allocator, fuel};
 use crate::runner::cage::Cage;
 use crate::runner::handover::{Queue, Watch};
-use crate::runner::interpreter;
+use crate::runner::{interpreter, world};
+use rustpython_vm::VirtualMachine;
 use rustpython_vm::vm::thread::{current_vm_is_set, save_current_thread};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 thread_local! {
     /// The call that this thread works on, for the allocator's last word.
@@ -64,8 +66,23 @@ pub(crate) fn watched<R>(watch: &Arc<Watch>, f: impl FnOnce() -> R) -> R {
 }
 
 /// The call that this thread works on.
-pub(crate) fn current_watch() -> Option<Arc<Watch>> {
+fn current_watch() -> Option<Arc<Watch>> {
     WATCH.with(|current| current.borrow().clone())
+}
+
+/// Runs host code: detached from the interpreter, so that nobody's collection waits for it, and off the script's clock.
+pub(crate) fn on_the_hosts_time<R>(vm: &VirtualMachine, f: impl FnOnce() -> R) -> R {
+    let watch = current_watch();
+    let began = Instant::now();
+    if let Some(watch) = &watch {
+        watch.enter_host();
+    }
+    let result = world::detached(vm, f);
+    if let Some(watch) = &watch {
+        watch.leave_host();
+    }
+    fuel::with_run(|run| run.state.host_time += began.elapsed());
+    result
 }
 
 /// The allocator parks this thread for good: tells the caller, and detaches from the interpreter so that collections on

@@ -80,6 +80,29 @@ fn wait_for_collection(vm: &VirtualMachine) {
     });
 }
 
+/// Runs code of the host's in the middle of a run: no collection waits for it, and it does not wait for one.
+pub(crate) fn detached<R>(vm: &VirtualMachine, f: impl FnOnce() -> R) -> R {
+    /// Comes back when `f` ends, also by a panic.
+    struct Away;
+    impl Drop for Away {
+        fn drop(&mut self) {
+            let mut world = WORLD.lock();
+            while world.collecting {
+                CHANGED.wait(&mut world);
+            }
+            world.waiting -= 1;
+        }
+    }
+    vm.allow_threads(|| {
+        {
+            WORLD.lock().waiting += 1;
+            CHANGED.notify_all();
+        }
+        let _away = Away;
+        f()
+    })
+}
+
 /// Collects this interpreter's garbage if every other runner gives way in time. The calling thread must be
 /// [`Running`], and hold no lock of the interpreter.
 pub(crate) fn collect(vm: &VirtualMachine, generation: usize) -> bool {
