@@ -131,7 +131,8 @@ pub(crate) fn erase<Args: 'static>(function: impl HostFunction<Args>) -> Erased 
 
 /// Makes the object that stands for a host function in a sandbox.
 pub(crate) fn object(name: &str, function: Erased, vm: &VirtualMachine) -> PyObjectRef {
-    HostCallable::make_static_type();
+    // Made once; later calls find it.
+    let _ = HostCallable::make_static_type();
     HostCallable { name: name.to_owned(), function }.into_ref(&vm.ctx).into()
 }
 
