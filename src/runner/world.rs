@@ -8,6 +8,7 @@
 
 use parking_lot::{Condvar, Mutex};
 use rustpython_vm::VirtualMachine;
+use rustpython_vm::builtins::PyType;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -128,8 +129,29 @@ pub(crate) fn collect(vm: &VirtualMachine, generation: usize) -> bool {
         }
     }
     vm.state.gc.collect_force(generation);
+    forget_dead_classes(vm);
     finish(&mut WORLD.lock());
     true
+}
+
+/// Every class leaves a weak reference in its bases, which upstream drops only when somebody lists the subclasses: the
+/// built-in types would collect them for the life of the process.
+fn forget_dead_classes(vm: &VirtualMachine) {
+    let mut types = vec![vm.ctx.types.object_type.to_owned()];
+    while let Some(class) = types.pop() {
+        let mut subclasses = class.subclasses.write();
+        let before = subclasses.len();
+        subclasses.retain(|weak| match weak.upgrade() {
+            Some(subclass) => {
+                types.extend(subclass.downcast::<PyType>());
+                true
+            }
+            None => false,
+        });
+        if subclasses.len() < before / 2 {
+            subclasses.shrink_to_fit();
+        }
+    }
 }
 
 fn finish(world: &mut World) {
