@@ -5,8 +5,14 @@ pub(crate) mod limits {
 use crate::error::Error;
 use crate::policy::Policy;
 use rustpython_vm::{PyRef, VirtualMachine, builtins::PyCode};
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Checks {
+    All,
+    #[cfg(feature = "test-hooks")]
+    LimitsOnly,
+}
 pub(crate) struct Compiled(String, String);
-pub(crate) fn compile(source: &str, name: &str, _p: &Policy) -> Result<Compiled, Error> {
+pub(crate) fn compile(source: &str, name: &str, _p: &Policy, _checks: Checks) -> Result<Compiled, Error> {
     Ok(Compiled(source.into(), name.into()))
 }
 pub(crate) fn load(c: &Compiled, vm: &VirtualMachine) -> Result<PyRef<PyCode>, Error> {

@@ -1,6 +1,6 @@
 //! The sandboxes of a runner, as scopes in its interpreter, and the running of scripts in them.
 
-use crate::budget::{Budget, Limit};
+use crate::budget::Budget;
 use crate::error::{BudgetExceeded, Error, ScriptException, Stopped, TraceEntry};
 use crate::guard;
 use crate::host::{convert, function};
