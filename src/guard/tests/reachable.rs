@@ -1,0 +1,124 @@
+//! A walk over everything that a script can hold, compared with a table that was reviewed.
+
+use crate::guard::{names, testing};
+use rustpython_vm::builtins::{PyDict, PyDictRef, PyList, PyTypeRef};
+use rustpython_vm::{AsObject, PyObjectRef, VirtualMachine};
+use std::collections::{BTreeMap, BTreeSet};
+
+const SAMPLES: &str = include_str!("samples.py");
+const TABLE: &str = include_str!("reachable.txt");
+
+/// The table says what each type lets a script ask for. Every line was looked at: none of the names leads to an object that
+/// the script does not already hold, or that was made for it. If this fails, upstream added or removed a name: look at what
+/// it answers, and harden it or add it.
+#[test]
+fn what_a_script_can_reach_is_the_reviewed_table() {
+    let found = testing::with_interpreter(|vm| {
+        let globals = testing::globals(None, vm);
+        let outcome = testing::run_in(globals.clone(), SAMPLES, vm);
+        assert_eq!(outcome.error, None, "{}", outcome.output);
+        table(&walk(start(&globals, vm), vm), vm)
+    });
+    let comments: String = TABLE.lines().filter(|line| line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+    let reviewed: String =
+        TABLE.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+    if found != reviewed {
+        if std::env::var_os("PYCAGE_WRITE_TABLES").is_some() {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/guard/tests/reachable.txt");
+            std::fs::write(path, comments + &found).expect("writes the table");
+        }
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<String>>();
+        let (found, reviewed) = (lines(&found), lines(&reviewed));
+        panic!(
+            "reached, not in the table: {:#?}\nin the table, not reached: {:#?}",
+            found.difference(&reviewed).collect::<Vec<_>>(),
+            reviewed.difference(&found).collect::<Vec<_>>()
+        );
+    }
+}
+
+/// No attribute sticks to a type or function that sandboxes share.
+#[test]
+fn shared_objects_take_no_attributes() {
+    testing::with_interpreter(|vm| {
+        let globals = testing::globals(None, vm);
+        let outcome = testing::run_in(globals.clone(), SAMPLES, vm);
+        assert_eq!(outcome.error, None);
+        let mut shared = 0;
+        for class in walk(start(&globals, vm), vm).into_values() {
+            if class.heaptype_ext().is_none() {
+                let set = class.as_object().set_attr("planted", vm.ctx.new_int(1), vm);
+                assert!(set.is_err(), "{} takes attributes", class.name());
+                shared += 1;
+            }
+        }
+        assert!(shared > 100, "{shared}");
+        let builtins: PyDictRef =
+            globals.get_item("__builtins__", vm).expect("is there").downcast::<PyDict>().expect("is a dict");
+        for (name, value) in &*builtins {
+            assert!(value.set_attr("planted", vm.ctx.new_int(1), vm).is_err(), "{:?} takes attributes", name.str(vm));
+        }
+    });
+}
+
+/// The builtins and one object of every kind.
+fn start(globals: &PyDictRef, vm: &VirtualMachine) -> Vec<PyObjectRef> {
+    let builtins = globals.get_item("__builtins__", vm).expect("is there").downcast::<PyDict>().expect("is a dict");
+    let samples = globals.get_item("samples", vm).expect("is there").downcast::<PyList>().expect("is a list");
+    let mut objects: Vec<PyObjectRef> = samples.borrow_vec().to_vec();
+    objects.extend(builtins.into_iter().map(|(_, value)| value));
+    objects
+}
+
+/// The types of all objects that can be reached from `objects` by names that scripts may use, and the types above them.
+fn walk(mut objects: Vec<PyObjectRef>, vm: &VirtualMachine) -> BTreeMap<String, PyTypeRef> {
+    let mut types = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    while let Some(object) = objects.pop() {
+        let class = object.class().to_owned();
+        let mut lines: Vec<PyTypeRef> = class.mro_collect();
+        if let Ok(held) = object.clone().downcast::<rustpython_vm::builtins::PyType>() {
+            lines.extend(held.mro_collect());
+        }
+        let mut asked = BTreeSet::new();
+        for line in lines {
+            asked.extend(allowed_names(&line, vm));
+            types.entry(line.name().to_string()).or_insert(line);
+        }
+        // One object of a type stands for all of them, but classes have attributes of their own.
+        if !seen.insert((class.get_id(), asked.clone())) {
+            continue;
+        }
+        for name in asked {
+            if let Ok(value) = object.get_attr(vm.ctx.intern_str(name), vm) {
+                objects.push(value);
+            }
+        }
+    }
+    types
+}
+
+fn allowed_names(class: &PyTypeRef, vm: &VirtualMachine) -> Vec<String> {
+    class
+        .attributes()
+        .interned_names(&vm.ctx)
+        .into_iter()
+        .map(|name| name.as_str().to_owned())
+        .filter(|name| names::attribute(name))
+        .collect()
+}
+
+fn table(types: &BTreeMap<String, PyTypeRef>, vm: &VirtualMachine) -> String {
+    let mut text = String::new();
+    for (name, class) in types {
+        // Classes that the script made are its own.
+        if class.heaptype_ext().is_some() {
+            continue;
+        }
+        let mut names = allowed_names(class, vm);
+        names.sort();
+        text.push_str(format!("{name}: {}", names.join(" ")).trim_end());
+        text.push('\n');
+    }
+    text
+}
