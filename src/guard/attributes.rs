@@ -1,9 +1,10 @@
 //! Attribute access by a name that is only known at run time: `getattr`, `setattr`, `hasattr`, `delattr`.
 
 use crate::guard::names;
-use rustpython_vm::builtins::{PyBaseExceptionRef, PyStr, PyStrRef};
+use rustpython_vm::builtins::{PyBaseExceptionRef, PyStr, PyStrRef, PyType};
 use rustpython_vm::function::OptionalArg;
-use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
+use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyResult, VirtualMachine};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// `getattr(object, name[, default])`. A name that is not allowed is an attribute that is not there.
 pub(crate) fn getattr(
@@ -30,6 +31,9 @@ pub(crate) fn hasattr(object: PyObjectRef, name: PyObjectRef, vm: &VirtualMachin
 /// `setattr(object, name, value)`.
 pub(crate) fn setattr(object: PyObjectRef, name: PyObjectRef, value: PyObjectRef, vm: &VirtualMachine) -> PyResult<()> {
     let name = checked_name(&name, vm)?;
+    if object.downcast_ref::<PyType>().is_some() {
+        admit_class_attribute(&name, vm)?;
+    }
     object.set_attr(&*name, value, vm)
 }
 
@@ -43,6 +47,20 @@ pub(crate) fn delattr(object: PyObjectRef, name: PyObjectRef, vm: &VirtualMachin
 pub(crate) fn checked_name(name: &PyObject, vm: &VirtualMachine) -> PyResult<PyStrRef> {
     let name = real_name(name, vm)?;
     if allowed(&name) { Ok(name) } else { Err(refusal(&name, vm)) }
+}
+
+/// The interpreter keeps every name of a class attribute for the life of the process. Names in the source are limited by
+/// the source; of names that are only made while a script runs, the process takes so many and no more (some 10 MB).
+pub(super) fn admit_class_attribute(name: &Py<PyStr>, vm: &VirtualMachine) -> PyResult<()> {
+    const MOST: u32 = 100_000;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    if vm.ctx.interned_str(name).is_some() {
+        return Ok(());
+    }
+    if TAKEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| (taken < MOST).then_some(taken + 1)).is_err() {
+        return Err(vm.new_type_error("too many class attributes with names made at run time"));
+    }
+    Ok(())
 }
 
 /// The characters of a `str` as an exact `str`. What a subclass overrides (`__eq__`, `startswith`, `__str__`, ...) is

@@ -1,6 +1,6 @@
 //! `__build_class__`: classes of scripts are plain classes, made of plain bases.
 
-use crate::guard::{names, types};
+use crate::guard::{attributes, names, types};
 use crate::meter::fuel;
 use parking_lot::Mutex;
 use rustpython_vm::builtins::{PyBaseExceptionRef, PyDictRef, PyFunction, PyStr, PyStrRef, PyTuple, PyTypeRef};
@@ -11,9 +11,10 @@ use std::collections::BTreeMap;
 /// A class may have that many others above it. Making a class takes time by their number, and so do some lookups.
 const MAX_ABOVE: usize = 100;
 
-/// What it takes to make a class, and to make one per class above it, in instructions.
-const COST: u64 = 500;
+/// What making a class takes, in instructions: by itself, for each class above it, for each name in it.
+const COST: u64 = 1500;
 const COST_ABOVE: u64 = 200;
+const COST_NAME: u64 = 100;
 
 /// Names that the compiler puts into the body of a class.
 const COMPILED: [&str; 12] = [
@@ -73,6 +74,7 @@ fn checked_base(base: PyObjectRef, vm: &VirtualMachine) -> PyResult<PyTypeRef> {
 }
 
 fn check_namespace(namespace: &PyDictRef, vm: &VirtualMachine) -> PyResult<()> {
+    fuel::charge(COST_NAME * namespace.as_object().length(vm)? as u64, vm)?;
     for (name, value) in &**namespace {
         let Some(text) = name.downcast_ref::<PyStr>().and_then(|name| name.to_str()) else {
             return Err(vm.new_type_error("a name in a class must be valid Unicode"));
@@ -82,6 +84,7 @@ fn check_namespace(namespace: &PyDictRef, vm: &VirtualMachine) -> PyResult<()> {
         }
         if text == "__slots__" {
             let slots = checked_slots(&value, vm)?;
+            fuel::charge(COST_NAME * slots.length(vm)? as u64, vm)?;
             namespace.set_item("__slots__", slots, vm)?;
         } else if !COMPILED.contains(&text) && !names::special_method(text) {
             return Err(refused_in_class(text, vm));
@@ -108,7 +111,9 @@ fn checked_slots(slots: &PyObjectRef, vm: &VirtualMachine) -> PyResult<PyObjectR
         if text.starts_with("__") && text.ends_with("__") {
             return Err(refused_in_class(text, vm));
         }
-        checked.push(vm.ctx.new_str(text).into());
+        let name = vm.ctx.new_str(text);
+        attributes::admit_class_attribute(&name, vm)?;
+        checked.push(name.into());
     }
     Ok(vm.ctx.new_tuple(checked).into())
 }

@@ -23,7 +23,7 @@ impl PyPayload for ModuleFacade {
     }
 }
 
-#[pyclass(with(GetAttr, SetAttr, Representable), flags(DISALLOW_INSTANTIATION))]
+#[pyclass(with(GetAttr, SetAttr, Representable), flags(DISALLOW_INSTANTIATION, IMMUTABLETYPE))]
 impl ModuleFacade {}
 
 impl ModuleFacade {
@@ -75,7 +75,7 @@ impl PyPayload for Importer {
     }
 }
 
-#[pyclass(with(Callable, Representable), flags(DISALLOW_INSTANTIATION))]
+#[pyclass(with(Callable, Representable), flags(DISALLOW_INSTANTIATION, IMMUTABLETYPE))]
 impl Importer {}
 
 impl Importer {

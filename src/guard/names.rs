@@ -16,7 +16,7 @@ pub(crate) struct NameRules {
 
 static RULES: OnceLock<NameRules> = OnceLock::new();
 
-/// Sets the rules for the process. The first call stands. Until then nothing that begins with `_` is allowed.
+/// Sets the rules for the process. The first call stands. Until then a strict rule of this module holds.
 pub(crate) fn set_rules(rules: NameRules) {
     let _ = RULES.set(rules);
 }
@@ -24,7 +24,7 @@ pub(crate) fn set_rules(rules: NameRules) {
 /// Whether a script may read, set or delete an attribute of this name.
 pub(crate) fn attribute(name: &str) -> bool {
     // The rule that must never be lost stands here a second time.
-    !name.starts_with('_') && RULES.get().is_none_or(|rules| (rules.attribute)(name)) && !introspects(name)
+    !name.starts_with('_') && RULES.get().map_or_else(|| !introspects(name), |rules| (rules.attribute)(name))
 }
 
 /// Whether a class body may define this double-underscore name.
@@ -32,7 +32,7 @@ pub(crate) fn special_method(name: &str) -> bool {
     !DANGEROUS_IN_CLASS.contains(&name) && RULES.get().is_none_or(|rules| (rules.special_method)(name))
 }
 
-/// Names without an underscore in front that lead into the interpreter.
+/// Names without an underscore in front that lead into the interpreter, or might.
 fn introspects(name: &str) -> bool {
     const PREFIXES: [&str; 7] = ["gi_", "cr_", "ag_", "tb_", "f_", "co_", "func_"];
     const NAMES: [&str; 9] = [

@@ -75,7 +75,7 @@ impl PyPayload for NullStream {
     }
 }
 
-#[pyclass(flags(DISALLOW_INSTANTIATION))]
+#[pyclass(flags(DISALLOW_INSTANTIATION, IMMUTABLETYPE))]
 impl NullStream {
     #[pymethod]
     fn write(_zelf: PyRef<Self>, _text: PyObjectRef) {}

@@ -80,6 +80,10 @@ pub(crate) fn harden(vm: &VirtualMachine) {
         neutralise(&types, vm);
         for class in &types {
             remove_names(class, vm);
+            if class.heaptype_ext().is_none() {
+                // Some lack it, `NoneType` among them: what one sandbox set there, all others would see.
+                class.slots().flags.insert(PyTypeFlags::IMMUTABLETYPE);
+            }
         }
     });
 }

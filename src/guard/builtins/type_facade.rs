@@ -19,7 +19,7 @@ impl PyPayload for TypeFacade {
     }
 }
 
-#[pyclass(with(Constructor))]
+#[pyclass(with(Constructor), flags(IMMUTABLETYPE))]
 impl TypeFacade {
     /// `type[int]`, in annotations.
     #[pyclassmethod]
