@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 /// A class may have that many others above it. Making a class takes time by their number, and so do some lookups.
 const MAX_ABOVE: usize = 100;
 
-/// What making a class takes, in instructions: by itself, for each class above it, for each name in it.
-const COST: u64 = 1500;
-const COST_ABOVE: u64 = 200;
-const COST_NAME: u64 = 100;
+/// What making a class takes, in instructions: by itself, for each class above it, for each name and each slot in it.
+const COST: u64 = 500;
+const COST_ABOVE: u64 = 80;
+const COST_NAME: u64 = 40;
+const COST_SLOT: u64 = 80;
 
 /// Names that the compiler puts into the body of a class.
 const COMPILED: [&str; 12] = [
@@ -84,7 +85,7 @@ fn check_namespace(namespace: &PyDictRef, vm: &VirtualMachine) -> PyResult<()> {
         }
         if text == "__slots__" {
             let slots = checked_slots(&value, vm)?;
-            fuel::charge(COST_NAME * slots.length(vm)? as u64, vm)?;
+            fuel::charge(COST_SLOT * slots.length(vm)? as u64, vm)?;
             namespace.set_item("__slots__", slots, vm)?;
         } else if !COMPILED.contains(&text) && !names::special_method(text) {
             return Err(refused_in_class(text, vm));

@@ -119,7 +119,8 @@ impl Callable for Importer {
             return Err(import_error(&format!("module '{text}' is not granted to this sandbox"), vm));
         };
         // `import a.b` binds `a`; `from a.b import c` looks in `a.b`.
-        let wants_package = args.args.get(3).is_none_or(|names| vm.is_none(names) || names.length(vm).is_ok_and(|n| n == 0));
+        let wants_package =
+            args.args.get(3).is_none_or(|names| vm.is_none(names) || names.length(vm).is_ok_and(|n| n == 0));
         match text.split_once('.') {
             Some((package, _)) if wants_package => match zelf.granted.get_item_opt(package, vm)? {
                 Some(package) => Ok(package),

@@ -6,7 +6,9 @@
 use crate::guard::{attributes, types};
 use crate::meter::fuel;
 use rustpython_vm::builtins::{PyBaseExceptionRef, PyStr, PyStrRef};
-use rustpython_vm::common::format::{FieldName, FieldNamePart, FieldType, FormatConversion, FormatPart, FormatString, FromTemplate};
+use rustpython_vm::common::format::{
+    FieldName, FieldNamePart, FieldType, FormatConversion, FormatPart, FormatString, FromTemplate,
+};
 use rustpython_vm::common::wtf8::{Wtf8, Wtf8Buf};
 use rustpython_vm::convert::ToPyException;
 use rustpython_vm::function::FuncArgs;
@@ -121,11 +123,8 @@ fn render(template: &Wtf8, fields: &mut dyn Fields, nesting: u32, vm: &VirtualMa
             FormatPart::Field { field_name, conversion_spec, format_spec } => {
                 fuel::charge(1, vm)?;
                 let value = field_value(field_name, fields, vm)?;
-                let spec = if format_spec.is_empty() {
-                    Wtf8Buf::new()
-                } else {
-                    render(format_spec, fields, nesting, vm)?
-                };
+                let spec =
+                    if format_spec.is_empty() { Wtf8Buf::new() } else { render(format_spec, fields, nesting, vm)? };
                 let value = match conversion_spec {
                     None => value,
                     Some(letter) => match FormatConversion::from_char(*letter) {

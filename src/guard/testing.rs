@@ -56,8 +56,7 @@ pub(super) fn globals(granted: Option<PyDictRef>, vm: &VirtualMachine) -> PyDict
 pub(super) fn run_in(globals: PyDictRef, source: &str, vm: &VirtualMachine) -> Outcome {
     let code = vm.compile(source, Mode::Exec, "<script>").expect("compiles");
     let scope = Scope::with_builtins(None, globals, vm);
-    let ((result, output), usage, trip) =
-        fuel::metered(run(), || streams::captured(|| vm.run_code_obj(code, scope)));
+    let ((result, output), usage, trip) = fuel::metered(run(), || streams::captured(|| vm.run_code_obj(code, scope)));
     let error = result.err().map(|error| describe(&error, vm));
     Outcome { output, error, trip, usage }
 }

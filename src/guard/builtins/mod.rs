@@ -17,8 +17,8 @@ pub(crate) use type_facade::TypeFacade;
 /// Taken as they are: they read no attribute by a name from the script, and their results hold nothing but what they were
 /// given.
 const ORIGINAL: [&str; 26] = [
-    "abs", "all", "any", "ascii", "bin", "callable", "chr", "divmod", "format", "hash", "hex", "iter", "len", "max", "min",
-    "next", "oct", "ord", "pow", "repr", "reversed", "round", "sorted", "sum", "aiter", "anext",
+    "abs", "all", "any", "ascii", "bin", "callable", "chr", "divmod", "format", "hash", "hex", "iter", "len", "max",
+    "min", "next", "oct", "ord", "pow", "repr", "reversed", "round", "sorted", "sum", "aiter", "anext",
 ];
 
 /// The builtins dict that sandboxes of one interpreter and one policy start from.
@@ -35,16 +35,16 @@ impl BuiltinsTemplate {
         let dict = vm.ctx.new_dict();
         for (name, value) in whitelist(vm)? {
             if !withheld(name) {
-                dict.set_item(name, value, vm)?;
+                set(&dict, name, value, vm)?;
             }
         }
         // The compiler's own names. No script can spell them.
         let quiet_sys = facade::quiet_sys(vm)?;
         let importer = Importer::new(vm.ctx.new_dict(), quiet_sys.clone(), vm);
-        dict.set_item("__import__", importer.into(), vm)?;
-        dict.set_item("__build_class__", vm.new_function("__build_class__", class::build_class).into(), vm)?;
-        dict.set_item("__name__", vm.ctx.new_str("builtins").into(), vm)?;
-        dict.set_item("__debug__", vm.ctx.new_bool(true).into(), vm)?;
+        set(&dict, "__import__", importer.into(), vm)?;
+        set(&dict, "__build_class__", vm.new_function("__build_class__", class::build_class).into(), vm)?;
+        set(&dict, "__name__", vm.ctx.new_str("builtins").into(), vm)?;
+        set(&dict, "__debug__", vm.ctx.new_bool(true).into(), vm)?;
         Ok(BuiltinsTemplate { dict, quiet_sys })
     }
 
@@ -59,10 +59,15 @@ impl BuiltinsTemplate {
         let dict = self.dict.copy().into_ref(&vm.ctx);
         if let Some(granted) = granted {
             let importer = Importer::new(granted, self.quiet_sys.clone(), vm);
-            dict.set_item("__import__", importer.into(), vm)?;
+            set(&dict, "__import__", importer.into(), vm)?;
         }
         Ok(dict)
     }
+}
+
+/// Interned keys are found by their address, and copied for nothing.
+fn set(dict: &PyDictRef, name: &str, value: PyObjectRef, vm: &VirtualMachine) -> PyResult<()> {
+    dict.set_item(vm.ctx.intern_str(name), value, vm)
 }
 
 fn whitelist(vm: &VirtualMachine) -> PyResult<Vec<(&'static str, PyObjectRef)>> {

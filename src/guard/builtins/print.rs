@@ -15,10 +15,9 @@ pub(super) fn print(mut args: FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
         return Err(vm.new_type_error("print() takes no 'file' in pycage: it writes to the sandbox's output"));
     }
     if let Some((name, _)) = args.remaining_keywords().next() {
-        return Err(vm.new_type_error(format!(
-            "print() got an unexpected keyword argument '{}'",
-            name.to_string_lossy()
-        )));
+        return Err(
+            vm.new_type_error(format!("print() got an unexpected keyword argument '{}'", name.to_string_lossy()))
+        );
     }
     for (index, object) in args.args.iter().enumerate() {
         if index > 0 {

@@ -23,7 +23,10 @@ fn the_ways_out_are_gone_from_the_types() {
         ("x = classmethod(len)", "__func__ __wrapped__"),
         ("x = staticmethod(len)", "__func__ __wrapped__"),
         ("class A:\n    def f(self): return super()\nx = A().f()", "__self__ __thisclass__ __self_class__"),
-        ("class W:\n    def __enter__(self): pass\n    def __exit__(self, k, e, t):\n        global x\n        x = t\n        return True\nwith W(): 1 / 0", "tb_frame tb_next tb_lineno tb_lasti"),
+        (
+            "class W:\n    def __enter__(self): pass\n    def __exit__(self, k, e, t):\n        global x\n        x = t\n        return True\nwith W(): 1 / 0",
+            "tb_frame tb_next tb_lineno tb_lasti",
+        ),
         ("x = iter([])", "__setstate__ __length_hint__.__self__"),
         ("x = str.upper", "__objclass__ __text_signature__"),
     ];
@@ -34,7 +37,8 @@ fn the_ways_out_are_gone_from_the_types() {
             assert_eq!(outcome.error, None, "{script}");
             let object = globals.get_item("x", vm).expect("the script sets x");
             for name in names.split(' ') {
-                let found = name.split('.').try_fold(object.clone(), |from, name| from.get_attr(vm.ctx.intern_str(name), vm));
+                let found =
+                    name.split('.').try_fold(object.clone(), |from, name| from.get_attr(vm.ctx.intern_str(name), vm));
                 assert!(found.is_err(), "{name} of {script}");
             }
         }
@@ -100,7 +104,11 @@ fn errors_that_nobody_handles_are_dropped() {
 fn warnings_are_silent() {
     with_interpreter(|vm| {
         let globals = globals(None, vm);
-        let outcome = run_in(globals, "print(~True)\ndef g(): yield\nx = g()\nnext(x)\ntry: x.throw(ValueError, 1)\nexcept ValueError as e: print(e)", vm);
+        let outcome = run_in(
+            globals,
+            "print(~True)\ndef g(): yield\nx = g()\nnext(x)\ntry: x.throw(ValueError, 1)\nexcept ValueError as e: print(e)",
+            vm,
+        );
         assert_eq!(outcome.error, None);
         assert_eq!(outcome.output, "-2\n1\n");
     });
@@ -130,7 +138,10 @@ fn a_facade_gives_its_names_and_nothing_else() {
             ("import maths.inner as i\nprint(i.deep)", "5"),
             ("from maths.inner import deep\nprint(deep)", "5"),
             ("from maths import inner\nprint(inner.deep)", "5"),
-            ("import maths\nprint(hasattr(maths, 'nothing'), hasattr(maths, '_private'), getattr(maths, 'pi'))", "False False 3"),
+            (
+                "import maths\nprint(hasattr(maths, 'nothing'), hasattr(maths, '_private'), getattr(maths, 'pi'))",
+                "False False 3",
+            ),
             ("import maths\nprint('{0.pi}'.format(maths))", "3"),
         ] {
             let outcome = run_in(globals(Some(granted.copy().into_ref(&vm.ctx)), vm), script, vm);
@@ -223,9 +234,10 @@ fn no_address_is_shown() {
 #[test]
 fn names_made_at_run_time_are_limited_on_classes() {
     let outcome = run_all(vec![
-        "class A: pass\nfor i in range(99_000): setattr(A, 'only_here_' + str(i), 1)\nprint('many')".into(),
-        "class A: pass\nfor i in range(99_000): setattr(A, 'only_there_' + str(i), 1)\nprint('more')".into(),
-        "class A: pass\na = A()\nfor i in range(99_000): setattr(a, 'on_an_instance_' + str(i), 1)\nprint('fine')".into(),
+        "class A: pass\nfor i in range(1_900): setattr(A, 'only_here_' + str(i), 1)\nprint('many')".into(),
+        "class A: pass\nfor i in range(1_900): setattr(A, 'only_there_' + str(i), 1)\nprint('more')".into(),
+        "class A: pass\na = A()\nfor i in range(1_900): setattr(a, 'on_an_instance_' + str(i), 1)\nprint('fine')"
+            .into(),
         "class A: pass\nsetattr(A, 'literal', 1)\nprint(A.literal)".into(),
     ]);
     assert_eq!(outcome[0].output, "many\n");
