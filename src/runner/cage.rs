@@ -2,7 +2,7 @@
 
 use crate::budget::Budget;
 use crate::error::{BudgetExceeded, Error, ScriptException, Stopped, TraceEntry};
-use crate::guard;
+use crate::guard::{Ground, streams};
 use crate::host::{convert, function};
 use crate::meter::allocator::{self, Account, MemoryLimits};
 use crate::meter::fuel::{self, LiveUsage, Run, RunState, Trip};
@@ -34,6 +34,7 @@ pub(crate) struct SandboxId(pub u64);
 /// Everything on a runner's thread beside its interpreter.
 pub(crate) struct Cage<'vm> {
     vm: &'vm VirtualMachine,
+    ground: Ground,
     scopes: HashMap<SandboxId, SandboxScope>,
     scripts: HashMap<ScriptId, (Script, PyRef<PyCode>)>,
     garbage_bytes: u64,
@@ -78,8 +79,16 @@ pub(crate) struct Done {
 }
 
 impl<'vm> Cage<'vm> {
-    pub(crate) fn new(vm: &'vm VirtualMachine) -> Self {
-        Cage { vm, scopes: HashMap::new(), scripts: HashMap::new(), garbage_bytes: 0, garbage_sandboxes: 0 }
+    /// Closes the interpreter off, and makes room for sandboxes.
+    pub(crate) fn new(vm: &'vm VirtualMachine) -> PyResult<Self> {
+        Ok(Cage {
+            vm,
+            ground: Ground::prepare(vm)?,
+            scopes: HashMap::new(),
+            scripts: HashMap::new(),
+            garbage_bytes: 0,
+            garbage_sandboxes: 0,
+        })
     }
 
     /// Runs a call to its end.
@@ -125,7 +134,7 @@ impl<'vm> Cage<'vm> {
 
     /// A listing of a script's instrumented code.
     pub(crate) fn disassemble(&mut self, script: &Script) -> Result<String, Error> {
-        Ok(crate::compile::disassemble(&*self.load(script)?))
+        Ok(crate::compile::disassemble(&*self.load(script)?, self.vm))
     }
 
     fn try_run(&mut self, call: Call) -> Result<Done, Error> {
@@ -136,7 +145,7 @@ impl<'vm> Cage<'vm> {
         };
         let scope = match self.scopes.entry(call.sandbox) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(SandboxScope::new(vm)?),
+            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(SandboxScope::new(&self.ground, vm)?),
         };
         let budget = &call.budget;
         let limits = memory_limits(budget)?;
@@ -156,12 +165,12 @@ impl<'vm> Cage<'vm> {
         let outer_limit = vm.recursion_limit.get();
         vm.recursion_limit.set(vm.current_recursion_depth() + budget.recursion);
         let globals = scope.globals.clone();
-        let (op, output) = (call.op, guard::streams::Capture::begin());
-        let (result, mut usage, trip) =
-            allocator::billed(&scope.account, limits, || fuel::metered(run, || perform(vm, &globals, op, code)));
+        let op = call.op;
+        let ((result, mut usage, trip), output) = streams::captured(|| {
+            allocator::billed(&scope.account, limits, || fuel::metered(run, || perform(vm, &globals, op, code)))
+        });
         vm.recursion_limit.set(outer_limit);
         usage.live_bytes = scope.account.held();
-        let output = output.finish();
         let result = match (trip, result) {
             (Some(trip), _) => Err(stopped(trip, budget, usage)),
             (None, Ok(value)) => Ok(value),
@@ -190,10 +199,10 @@ impl<'vm> Cage<'vm> {
 }
 
 impl SandboxScope {
-    fn new(vm: &VirtualMachine) -> Result<Self, Error> {
+    fn new(ground: &Ground, vm: &VirtualMachine) -> Result<Self, Error> {
         let account = Account::open()
             .ok_or_else(|| Error::Setup("about a million sandboxes are alive; drop some first".to_owned()))?;
-        Ok(SandboxScope { globals: guard::new_globals(vm)?, account })
+        Ok(SandboxScope { globals: ground.new_globals(vm)?, account })
     }
 }
 

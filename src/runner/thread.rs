@@ -30,7 +30,10 @@ fn serve(queue: &Queue) {
         return;
     };
     interpreter.enter(|vm| {
-        let mut cage = Cage::new(vm);
+        let Ok(mut cage) = Cage::new(vm) else {
+            queue.retire();
+            return;
+        };
         loop {
             let job = match queue.take_spinning() {
                 Some(job) => job,
