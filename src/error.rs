@@ -14,7 +14,7 @@ use thiserror::Error as ThisError;
 /// use pycage::{Error, Sandbox};
 ///
 /// let mut sandbox = Sandbox::new()?;
-/// match sandbox.eval("1 / 0") {
+/// match sandbox.eval::<f64>("1 / 0") {
 ///     Err(Error::Exception(exception)) => {
 ///         assert_eq!(exception.type_name, "ZeroDivisionError");
 ///         assert_eq!(exception.traceback[0].line, 1);

@@ -120,9 +120,9 @@ impl Eq for Pause {}
 /// let mut sandbox = Sandbox::new()?;
 /// let cancel = sandbox.cancel_handle();
 /// cancel.cancel();
-/// assert!(matches!(sandbox.eval("1 + 1"), Err(Error::Cancelled(_))));
+/// assert!(matches!(sandbox.eval::<i64>("1 + 1"), Err(Error::Cancelled(_))));
 /// cancel.reset();
-/// assert!(sandbox.eval("1 + 1").is_ok());
+/// assert!(sandbox.eval::<i64>("1 + 1").is_ok());
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
