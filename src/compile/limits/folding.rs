@@ -107,6 +107,7 @@ impl Folder<'_> {
                     let magnitude = int.as_usize().map_or(u64::MAX, |value| value as u64);
                     if magnitude > SMALL_INT {
                         self.constant(expr.start(), expr.end());
+                        self.check_constants(at)?;
                     }
                     return Ok(leaf(number.range.len().to_usize(), Kind::Int(magnitude)));
                 }

@@ -115,6 +115,11 @@ source_limits! {
     /// `for` clauses of one comprehension.
     comprehension_clauses COMPREHENSION_CLAUSES = 16, "limit-comprehension-clauses", "for clauses in one comprehension",
         "write the loops out";
+    /// Comprehensions inside one another. The compiler's work doubles with each: it copies inner scopes outwards.
+    comprehension_nesting COMPREHENSION_NESTING = 4, "limit-comprehension-nesting", "comprehensions are nested",
+        "use a variable or a function for an inner one";
+    /// Functions, classes, lambdas and comprehensions, times the different names that the script binds.
+    scope_names SCOPE_NAMES = 4_000_000, "limit-scope-names", "scopes times names", "split the script";
     /// `try` statements with `finally` inside one another, in one function.
     finally_nesting FINALLY_NESTING = 4, "limit-finally-nesting", "try/finally statements are nested",
         "move an inner one into a function";

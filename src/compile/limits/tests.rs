@@ -16,7 +16,7 @@ fn unlimited() -> SourceLimits {
 }
 
 fn check(source: &str, limits: &SourceLimits) -> Result<(), Error> {
-    parse_checked(source, "test.py", limits, &|_| Grant::Denied).map(drop)
+    parse_checked(source, "test.py", limits, Some(&|_| Grant::Denied)).map(drop)
 }
 
 fn rejection(source: &str, limits: &SourceLimits) -> Rejection {
@@ -53,6 +53,10 @@ fn at_value(rule: &str) -> (String, u64) {
         "limit-set-pairs" => ("{1, 2, 3, 4}".into(), 8),
         "limit-elif-clauses" => (format!("if x: pass\n{}", repeat("elif x: pass\n", 9)), 9),
         "limit-comprehension-clauses" => (format!("[x {}]", repeat("for x in y ", 5)), 5),
+        "limit-comprehension-nesting" => {
+            ("[{x for x in y} for z in [(a for a in b) for c in [d for d in e]]]".into(), 3)
+        }
+        "limit-scope-names" => ("def f(a, b): lambda: c\nd = e".into(), 8),
         "limit-finally-nesting" => ("try:\n try: pass\n finally:\n  pass\nfinally: pass".into(), 2),
         "limit-with-nesting" => ("with a, b:\n with c: pass\nwith d: pass".into(), 3),
         "limit-parameters" => ("def f(a, /, b, *c, d, **e): pass".into(), 5),
@@ -85,7 +89,7 @@ fn every_limit_passes_at_its_value_and_trips_one_over() {
 fn the_place_of_a_token_limit_is_found() {
     let limits = unlimited().brackets(2);
     let found = rejection("x = 1\n\ny = 'é' + f([x, (1)])\n", &limits);
-    assert_eq!((found.rule, found.line, found.column), ("limit-brackets", 3, 15));
+    assert_eq!((found.rule, found.line, found.column), ("limit-brackets", 3, 17));
     let found = rejection("x = 1\nif x:\n  if x:\n    pass\n", &unlimited().indentation(1));
     assert_eq!((found.rule, found.line), ("limit-indentation", 4));
     let found = rejection("a b", &unlimited().tokens(1));
@@ -113,7 +117,7 @@ fn brackets_that_do_not_match_are_syntax_errors() {
 #[test]
 fn syntax_errors_have_lines_and_columns_in_characters() {
     for (source, line, column) in
-        [("x = 'é' 1", 1, 9), ("def f(:\n  pass", 1, 7), ("x = 1\n  y = 2", 2, 1), ("if x\n", 1, 5)]
+        [("x = 'é' 1", 1, 9), ("def f(:)\n  pass", 1, 7), ("x = 1\n  y = 2", 2, 1), ("if x\n", 1, 5)]
     {
         match check(source, &SourceLimits::default()) {
             Err(Error::Syntax(error)) => assert_eq!((error.line, error.column), (line, column), "{source:?}: {error}"),
@@ -301,7 +305,7 @@ proptest! {
     #[test]
     fn any_tokens_are_answered(pieces in prop::collection::vec(prop::sample::select(PIECES), 0..60)) {
         let source = pieces.concat();
-        if let Ok((tree, file)) = parse_checked(&source, "test.py", &SourceLimits::default(), &|_| Grant::Granted) {
+        if let Ok((tree, file)) = parse_checked(&source, "test.py", &SourceLimits::default(), Some(&|_| Grant::Granted)) {
             // What passes may still be an error for the compiler, and must not be a panic.
             let _ = compile_top(tree, file, Mode::Exec, CompileOpts::default());
         }
@@ -474,7 +478,7 @@ fn worst() -> Vec<(&'static str, String)> {
         ("a dict", format!("x={{{}}}", many(3_900, |i| format!("'k{i}':{},", i % 100)))),
         ("functions", defs(999, "x=1;y=2;return x+y+z")),
         ("equal lambdas", "lambda:0\n".repeat(1_990)),
-        ("equal lambdas in one line", "lambda:0;".repeat(1_990)),
+        ("equal lambdas in one line", "lambda:0;".repeat(490)),
         ("equal long functions", many(990, |_| "def f():x(1);x(1);x(1);x(1);x(1);x(1);x(1);x(1)\n".into())),
         ("functions under many names", format!("{}{}", many(9_000, |i| format!("a{i}=0\n")), defs(900, "a1"))),
         (
@@ -524,7 +528,17 @@ fn worst() -> Vec<(&'static str, String)> {
         ("comprehensions in a function", format!("def f(y):\n{}", " [x for x in y]\n".repeat(1_980))),
         (
             "nested comprehensions",
-            many(50, |_| format!("{}x{}\n", "[".repeat(40), many(40, |i| format!(" for a{i} in b]")))),
+            many(490, |_| format!("{}x{}\n", "[".repeat(4), many(4, |i| format!(" for a{i} in b]")))),
+        ),
+        (
+            "nested comprehensions with lambdas",
+            many(150, |_| {
+                format!(
+                    "{}x{}\n",
+                    "[(lambda:0)(".repeat(4),
+                    many(4, |i| format!(",lambda:1) for a{i} in b if [lambda:c]]"))
+                )
+            }),
         ),
         ("many clauses", many(200, |_| format!("[x{}]\n", " for x in y if x".repeat(16)))),
         ("deep calls", many(480, |_| format!("{}x{}\n", "f(".repeat(60), ")".repeat(60)))),
@@ -654,7 +668,7 @@ fn what_passes_the_limits_compiles_quickly() {
             }
             reset_peak();
             let (before, start) = (resident("VmRSS"), Instant::now());
-            let checked = parse_checked(&source, "test.py", &SourceLimits::default(), &|_| Grant::Granted);
+            let checked = parse_checked(&source, "test.py", &SourceLimits::default(), Some(&|_| Grant::Granted));
             let parsed = start.elapsed();
             let outcome = match checked {
                 Ok((tree, file)) => match compile_top(tree, file, Mode::Exec, CompileOpts::default()) {
@@ -678,6 +692,40 @@ fn what_passes_the_limits_compiles_quickly() {
         }
     };
     thread::Builder::new().stack_size(2 << 20).spawn(run).expect("a thread starts").join().expect("no panic");
+}
+
+#[test]
+fn measure() {
+    let Ok(path) = std::env::var("PYCAGE_FILE") else { return };
+    thread::Builder::new()
+        .stack_size(2 << 20)
+        .spawn(move || {
+            for source in std::fs::read_to_string(path).unwrap().split("\n####\n") {
+                reset_peak();
+                let (before, start) = (resident("VmRSS"), Instant::now());
+                let checked = parse_checked(&source, "test.py", &SourceLimits::default(), Some(&|_| Grant::Granted));
+                let parsed = start.elapsed();
+                let outcome = match checked {
+                    Ok((tree, file)) => match compile_top(tree, file, Mode::Exec, CompileOpts::default()) {
+                        Ok(_) => "ok".to_owned(),
+                        Err(error) => format!("compiler: {error}"),
+                    },
+                    Err(error) => format!("{error}"),
+                };
+                let (total, peak) = (start.elapsed(), resident("VmHWM").saturating_sub(before));
+                println!(
+                    "{:>7.1} ms {:>7.1} ms {:>7} KiB {:>7} B {}: {outcome}",
+                    parsed.as_secs_f64() * 1e3,
+                    total.as_secs_f64() * 1e3,
+                    peak,
+                    source.len(),
+                    source.chars().take(50).collect::<String>().replace('\n', "|")
+                );
+            }
+        })
+        .unwrap()
+        .join()
+        .unwrap();
 }
 
 /// Makes the kernel forget the peak of resident memory, where it can.

@@ -1,6 +1,7 @@
 //! Limits on the tree: its depth first, then everything that can be counted in it.
 
 use super::*;
+use crate::compile::validate::bindings;
 use rustpython_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use rustpython_ast::{AnyNodeRef, Comprehension, Expr, ModModule};
 use rustpython_text_size::Ranged;
@@ -16,10 +17,16 @@ pub(crate) fn check(module: &ModModule, limits: &SourceLimits) -> Result<(), Vio
         captures: 0,
         pattern_nodes: 0,
         pattern_depth: 0,
+        comprehension_depth: 0,
         violation: None,
     };
     counter.visit_body(&module.body);
-    counter.violation.map_or(Ok(()), Err)
+    if let Some(violation) = counter.violation {
+        return Err(violation);
+    }
+    // Each scope starts from a copy of the names around it.
+    let names = bindings::collect(module).len() as u64;
+    SCOPE_NAMES.check(counter.scopes.saturating_mul(names), limits.scope_names, TextSize::new(0))
 }
 
 struct Counter<'l> {
@@ -31,6 +38,7 @@ struct Counter<'l> {
     captures: u64,
     pattern_nodes: u64,
     pattern_depth: u64,
+    comprehension_depth: u64,
     violation: Option<Violation>,
 }
 
@@ -41,6 +49,9 @@ impl<'a> SourceOrderVisitor<'a> for Counter<'_> {
         }
         if node.is_pattern() {
             self.pattern_depth += 1;
+        }
+        if comprehension(node) {
+            self.comprehension_depth += 1;
         }
         if self.violation.is_none()
             && let Err(violation) = self.count(node)
@@ -58,12 +69,25 @@ impl<'a> SourceOrderVisitor<'a> for Counter<'_> {
         if node.is_pattern() {
             self.pattern_depth -= 1;
         }
+        if comprehension(node) {
+            self.comprehension_depth -= 1;
+        }
     }
 }
 
 /// Everything else stands inside one of these, at a fixed distance.
 fn nests(node: AnyNodeRef<'_>) -> bool {
     node.is_statement() || node.is_expression() || node.is_pattern()
+}
+
+fn comprehension(node: AnyNodeRef<'_>) -> bool {
+    matches!(
+        node,
+        AnyNodeRef::ExprListComp(_)
+            | AnyNodeRef::ExprSetComp(_)
+            | AnyNodeRef::ExprDictComp(_)
+            | AnyNodeRef::ExprGenerator(_)
+    )
 }
 
 impl Counter<'_> {
@@ -122,6 +146,7 @@ impl Counter<'_> {
 
     fn comprehension(&mut self, clauses: &[Comprehension], at: TextSize) -> Result<(), Violation> {
         COMPREHENSION_CLAUSES.check(len(clauses), self.limits.comprehension_clauses, at)?;
+        COMPREHENSION_NESTING.check(self.comprehension_depth, self.limits.comprehension_nesting, at)?;
         self.scope(at)
     }
 

@@ -5,7 +5,7 @@ use rustpython_ast::{AnyNodeRef, ExprContext, ModModule};
 use std::collections::HashSet;
 
 /// Collects the names, without telling scopes apart.
-pub(super) fn collect(module: &ModModule) -> HashSet<&str> {
+pub(crate) fn collect(module: &ModModule) -> HashSet<&str> {
     let mut bindings = Bindings(HashSet::new());
     bindings.visit_body(&module.body);
     bindings.0

@@ -7,7 +7,7 @@
 //! The validator is not the boundary: what it refuses is out of reach at run time as well. It is what tells an author,
 //! with a line and a reason, before anything has run.
 
-mod bindings;
+pub(crate) mod bindings;
 mod expr;
 mod pattern;
 mod stmt;
