@@ -2,6 +2,7 @@
 //! everything that the interpreter would write to the host's own streams.
 
 use crate::budget::Limit;
+use crate::meter::allocator;
 use crate::meter::fuel::{self, Trip};
 use rustpython_vm::builtins::{PyStr, PyType};
 use rustpython_vm::class::PyClassImpl;
@@ -48,6 +49,8 @@ pub(crate) fn write(text: &Py<PyStr>, vm: &VirtualMachine) -> PyResult<()> {
     .unwrap_or(u64::MAX);
     let text = text.as_wtf8().to_string_lossy();
     let kept = if bytes > room { &text[..floor_char_boundary(&text, room)] } else { &text[..] };
+    // The text is the host's: what it takes in memory is not the script's.
+    let _paused = allocator::pause();
     OUTPUT.with(|output| {
         if let Some(output) = output.borrow_mut().as_mut() {
             output.push_str(kept);

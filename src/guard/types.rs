@@ -70,6 +70,9 @@ const REMOVED: [&str; 46] = [
 const REMOVED_PREFIXES: [&str; 6] = ["gi_", "cr_", "ag_", "tb_", "f_", "co_"];
 
 /// Hardens the built-in types. The first call in the process does it, before any script has run; later ones do nothing.
+///
+/// No other interpreter may be starting up meanwhile: it would find types that change under it. Later ones start up on
+/// the hardened types.
 pub(crate) fn harden(vm: &VirtualMachine) {
     static HARDENED: Once = Once::new();
     HARDENED.call_once(|| {

@@ -4,6 +4,7 @@ use crate::meter::{allocator, fuel};
 use crate::runner::cage::Cage;
 use crate::runner::handover::{Queue, Watch};
 use crate::runner::{interpreter, world};
+use parking_lot::Mutex;
 use rustpython_vm::VirtualMachine;
 use rustpython_vm::vm::thread::{current_vm_is_set, save_current_thread};
 use std::cell::RefCell;
@@ -16,6 +17,8 @@ thread_local! {
     static WATCH: RefCell<Option<Arc<Watch>>> = const { RefCell::new(None) };
 }
 
+static STARTING: Mutex<()> = Mutex::new(());
+
 /// Starts a runner thread on `queue`, with that much stack.
 pub(crate) fn start(queue: Arc<Queue>, stack: usize) -> std::io::Result<()> {
     allocator::set_lost_hook(lost);
@@ -25,6 +28,8 @@ pub(crate) fn start(queue: Arc<Queue>, stack: usize) -> std::io::Result<()> {
 
 fn serve(queue: &Queue) {
     queue.serve_on_this_thread();
+    // One at a time: the first changes the built-in types, which all share.
+    let starting = STARTING.lock();
     let Ok(interpreter) = catch_unwind(interpreter::create) else {
         queue.retire();
         return;
@@ -34,6 +39,7 @@ fn serve(queue: &Queue) {
             queue.retire();
             return;
         };
+        drop(starting);
         loop {
             let job = match queue.take_spinning() {
                 Some(job) => job,
