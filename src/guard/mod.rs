@@ -7,6 +7,7 @@
 //! * [`facade`]: granted modules as scripts see them, and the importer that hands them out.
 //! * [`format`](mod@format): `str.format` and `str.format_map`.
 //! * [`isolate`]: what is closed in each interpreter.
+//! * [`native`]: native work is charged or refused before it is done.
 //! * [`streams`]: where `print` goes.
 //! * [`types`]: what is taken out of the built-in types, once for the process.
 //! * [`anonymous`]: `repr` and `hash` that do not tell the host's addresses.
@@ -19,6 +20,7 @@ pub(crate) mod facade;
 pub(crate) mod format;
 pub(crate) mod isolate;
 pub(crate) mod names;
+pub(crate) mod native;
 pub(crate) mod streams;
 pub(crate) mod types;
 
@@ -27,6 +29,7 @@ use crate::error::Error;
 use builtins::BuiltinsTemplate;
 use rustpython_vm::builtins::PyDictRef;
 use rustpython_vm::{PyResult, VirtualMachine};
+use std::sync::Once;
 
 #[cfg(test)]
 mod testing;
@@ -45,7 +48,11 @@ impl Ground {
             attribute: |name| compile::names::attribute(name).is_ok(),
             special_method: compile::names::definable_special,
         });
-        types::harden(vm);
+        static GUARDED: Once = Once::new();
+        GUARDED.call_once(|| {
+            types::harden(vm);
+            native::install(vm);
+        });
         isolate::isolate(vm)?;
         Ok(Ground { builtins: BuiltinsTemplate::new(&|_| false, vm)? })
     }
