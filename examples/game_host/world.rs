@@ -174,12 +174,12 @@ impl World {
         )
     }
 
-    /// Strikes the nearest enemy, or rests when none is near.
+    /// Goes for the nearest enemy and strikes it, or rests when there is none.
     fn hero_acts(&mut self) {
         let hero_x = self.hero_x;
-        let near = self.enemies.iter_mut().filter(|enemy| (enemy.x - hero_x).abs() <= 2);
-        match near.min_by_key(|enemy| ((enemy.x - hero_x).abs(), enemy.id)) {
-            Some(enemy) => enemy.hp -= 4,
+        match self.enemies.iter_mut().min_by_key(|enemy| ((enemy.x - hero_x).abs(), enemy.id)) {
+            Some(enemy) if (enemy.x - hero_x).abs() <= 2 => enemy.hp -= 4,
+            Some(enemy) => self.hero_x += (enemy.x - hero_x).signum(),
             None => self.hero_hp = (self.hero_hp + 1).min(HERO_HP),
         }
         for dead in self.enemies.extract_if(.., |enemy| enemy.hp <= 0) {

@@ -6,6 +6,7 @@ FORECAST = {
     "autumn": ["fog", "rain"],
 }
 SEASONS = ["spring", "summer", "autumn", "winter"]
+last = None
 
 
 def season(frame):
@@ -18,6 +19,9 @@ def weather(frame):
 
 
 def tick(frame, world):
-    if frame % 10 == 0:
-        print(f"frame {frame}: {weather(frame)} over the village")
+    global last
+    now = weather(frame)
+    if now != last:
+        print(f"{now} over the village")
+        last = now
     return []

@@ -27,7 +27,7 @@ class Brain:
             case "hunt":
                 return ("move", enemy["id"], step)
             case "flee":
-                return ("move", enemy["id"], -2 * step)
+                return ("move", enemy["id"], -step)
             case "patrol":
                 offset = (frame // 4) % 5 - 2
                 return ("move", enemy["id"], max(-1, min(1, self.home + offset - enemy["x"])))
