@@ -97,6 +97,14 @@ pub(crate) fn definable_special(name: &str) -> bool {
     SPECIAL_ON_SUPER.contains(&name) || DEFINABLE_ONLY.contains(&name)
 }
 
+/// May a name be spelled like this in a source? No character may look like an underscore.
+pub(crate) fn spelling(name: &str) -> Result<(), NameRule> {
+    if !name.is_ascii() && name.contains(UNDERSCORE_LOOKALIKES) {
+        return Err(UNDERSCORE_LOOKALIKE);
+    }
+    Ok(())
+}
+
 /// `__name__`, with at least a letter between the underscores.
 fn special(name: &str) -> bool {
     name.len() > 4 && name.starts_with("__") && name.ends_with("__")
@@ -108,9 +116,7 @@ fn fold(name: &str) -> Result<Cow<'_, str>, NameRule> {
     if name.is_ascii() {
         return Ok(Cow::Borrowed(name));
     }
-    if name.chars().any(|character| UNDERSCORE_LOOKALIKES.contains(&character)) {
-        return Err(UNDERSCORE_LOOKALIKE);
-    }
+    spelling(name)?;
     // The parser folds identifiers, so asking it gives the very form that it would put into the tree. A name short
     // enough and without punctuation costs one token.
     let identifier = name.len() <= MAX_FOLDED && name.chars().all(|c| c == '_' || c.is_alphanumeric() || !c.is_ascii());

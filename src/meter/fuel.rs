@@ -67,8 +67,16 @@ impl Meter {
         let left = self.fuel.get();
         if left >= 0 {
             self.granted.set(self.granted.get() - left - 1);
-            self.fuel.set(-1);
+            self.refill(-1);
         }
+    }
+
+    /// Sets the fuel without anything being spent: whether a native step came last stays as it was, so that the bill does
+    /// not depend on where slices end.
+    fn refill(&self, fuel: i64) {
+        let stepped = self.last_step.get() == self.fuel.get();
+        self.last_step.set(if stepped { fuel } else { i64::MIN });
+        self.fuel.set(fuel);
     }
 }
 
@@ -361,9 +369,8 @@ fn look(meter: &Meter, vm: &VirtualMachine) -> Option<Trip> {
         return Some(Trip::Limit(Limit::Instructions));
     }
     let slice = (run.instructions - spent).min(SLICE) as i64;
-    meter.fuel.set(slice);
+    meter.refill(slice);
     meter.granted.set(spent as i64 + slice);
-    meter.last_step.set(i64::MIN);
     None
 }
 

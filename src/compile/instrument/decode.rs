@@ -135,7 +135,7 @@ impl Decoded {
         let count = instrs.len();
         let mut is_target = vec![false; count];
         let mut is_handler = vec![false; count];
-        for instr in &mut instrs {
+        for (index, instr) in instrs.iter_mut().enumerate() {
             let after = i64::from(instr.unit) + 1 + instr.op.cache_entries() as i64;
             let target = match direction(instr.op) {
                 Some(Direction::Forward) => index_at(after + i64::from(instr.arg))?,
@@ -146,7 +146,7 @@ impl Decoded {
                 None => continue,
             };
             let mark = is_target.get_mut(target).ok_or_else(|| InstrumentError::new("a jump past the end"))?;
-            *mark = true;
+            *mark |= target != index + 1;
             instr.target = Some(target);
         }
         let mut handlers = Vec::new();

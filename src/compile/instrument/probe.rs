@@ -17,8 +17,8 @@ pub(crate) type ResultCheck = fn(&PyObject, &VirtualMachine) -> PyResult<()>;
 
 /// Makes the types known to the VM; must come before the first object. They are shared by all interpreters.
 pub(super) fn init_types() {
-    BlockMeter::make_static_type();
-    Checkpost::make_static_type();
+    let _ = BlockMeter::make_static_type();
+    let _ = Checkpost::make_static_type();
 }
 
 /// A block's meter: asking for its truth spends the block's weight.

@@ -22,6 +22,12 @@ pub(super) fn verify(new: &Code, source: &Decoded, guards: &[Guard]) -> Result<(
     pieces.check_cycles()
 }
 
+/// The instructions of the old code, by their index in the new.
+#[cfg(test)]
+pub(super) fn old_instructions(new: &Code, decoded: &Decoded) -> Result<Vec<usize>, InstrumentError> {
+    Ok(Pieces::parse(new, decoded)?.old)
+}
+
 /// What the instructions of the new code are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Piece {

@@ -6,8 +6,8 @@
 
 use super::{FINALLY_NESTING, INSTRUCTIONS, SourceLimits, WITH_NESTING};
 use crate::compile::violation::Violation;
-use rustpython_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
-use rustpython_ast::{AnyNodeRef, ExceptHandler, Expr, ModModule, Pattern, Stmt};
+use rustpython_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use rustpython_ast::{AnyNodeRef, ExceptHandler, ModModule, Pattern, Stmt};
 use rustpython_text_size::{Ranged, TextSize};
 
 /// Checks the tree, whose depth is within its limit.
@@ -48,8 +48,13 @@ struct Estimate<'l> {
     total: u64,
 }
 
-/// Instructions of a `with` item's exit on the normal way, and of its handler.
+/// What a basic block takes in room beside its instructions, in instructions: the compiler keeps spare ones.
+const BLOCK: u64 = 10;
+/// Instructions of a `with` item's exit on the normal way.
 const WITH_EXIT: u64 = 8;
+const ASYNC_WITH_EXIT: u64 = WITH_EXIT + AWAIT;
+/// An `await` or `yield from` is a loop of four blocks.
+const AWAIT: u64 = 4 * BLOCK;
 /// Instructions that an `except ... as name` adds to each way out.
 const NAMED_HANDLER_EXIT: u64 = 6;
 
@@ -96,14 +101,16 @@ impl Estimate<'_> {
                 let items = with.items.len() as u64;
                 let with_depth = exits.with_depth.saturating_add(items);
                 WITH_NESTING.check(with_depth, self.limits.with_nesting, with.start())?;
-                let inside = Exits { with_depth, ..exits.add(items.saturating_mul(WITH_EXIT)) };
-                self.body(&with.body, inside)?.saturating_add(items.saturating_mul(3 * WITH_EXIT))
+                let exit = if with.is_async { ASYNC_WITH_EXIT } else { WITH_EXIT };
+                let inside = Exits { with_depth, ..exits.add(items.saturating_mul(exit)) };
+                // Entered once, left on the normal way and by an exception, which takes blocks of its own.
+                self.body(&with.body, inside)?.saturating_add(items.saturating_mul(3 * exit + 6 * BLOCK))
             }
             Stmt::Match(match_) => {
                 let mut cost = 0u64;
                 for case in &match_.cases {
                     cost =
-                        cost.saturating_add(pattern_cost(&case.pattern)).saturating_add(self.body(&case.body, exits)?);
+                        cost.saturating_add(captures_cost(&case.pattern)).saturating_add(self.body(&case.body, exits)?);
                 }
                 cost
             }
@@ -114,14 +121,15 @@ impl Estimate<'_> {
                 } else {
                     let finally_depth = exits.finally_depth + 1;
                     FINALLY_NESTING.check(finally_depth, self.limits.finally_nesting, try_.start())?;
-                    Exits { finally_depth, ..exits.add(last) }
+                    // A copy takes about twice the room of the first, as nothing of it is shared.
+                    Exits { finally_depth, ..exits.add(last.saturating_mul(2)) }
                 };
                 let mut cost = self.body(&try_.body, inside)?.saturating_add(self.body(&try_.orelse, inside)?);
                 for ExceptHandler::ExceptHandler(handler) in &try_.handlers {
                     let named = inside.add(if handler.name.is_some() { NAMED_HANDLER_EXIT } else { 1 });
-                    cost = cost.saturating_add(self.body(&handler.body, named)?).saturating_add(8);
+                    cost = cost.saturating_add(self.body(&handler.body, named)?).saturating_add(3 * BLOCK);
                 }
-                cost.saturating_add(last.saturating_mul(2)).saturating_add(8)
+                cost.saturating_add(last.saturating_mul(2)).saturating_add(3 * BLOCK)
             }
             Stmt::Delete(_)
             | Stmt::TypeAlias(_)
@@ -142,35 +150,59 @@ impl Estimate<'_> {
     }
 }
 
-/// The statement's own expressions, without the statements inside: about two instructions a node.
+/// The statement itself and its own expressions and patterns, without the statements inside. The weights are measured:
+/// they follow the memory that the compiler takes for each form.
 fn own_cost(statement: &Stmt) -> u64 {
-    struct Expressions {
-        nodes: u64,
+    struct Own {
+        cost: u64,
         entered: bool,
     }
-    impl<'a> SourceOrderVisitor<'a> for Expressions {
+    impl<'a> SourceOrderVisitor<'a> for Own {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
             // The statement itself is entered, those inside are not.
             if node.is_statement() && std::mem::replace(&mut self.entered, true) {
                 return TraversalSignal::Skip;
             }
-            self.nodes += 1;
+            self.cost = self.cost.saturating_add(node_cost(node));
             TraversalSignal::Traverse
         }
-
-        fn visit_expr(&mut self, expr: &'a Expr) {
-            self.nodes += 1;
-            walk_expr(self, expr);
-        }
     }
-    let mut expressions = Expressions { nodes: 0, entered: false };
-    expressions.visit_stmt(statement);
-    expressions.nodes
+    let mut own = Own { cost: 0, entered: false };
+    own.visit_stmt(statement);
+    own.cost
+}
+
+fn node_cost(node: AnyNodeRef<'_>) -> u64 {
+    1 + match node {
+        AnyNodeRef::StmtIf(_) | AnyNodeRef::StmtWhile(_) | AnyNodeRef::StmtAssert(_) => 2 * BLOCK,
+        AnyNodeRef::ElifElseClause(_) => 2 * BLOCK,
+        AnyNodeRef::StmtFor(for_) if for_.is_async => 7 * BLOCK,
+        AnyNodeRef::StmtFor(_) => 4 * BLOCK,
+        AnyNodeRef::StmtTry(_) => BLOCK,
+        AnyNodeRef::ExceptHandlerExceptHandler(handler) if handler.name.is_some() => 4 * BLOCK,
+        AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) | AnyNodeRef::ExprLambda(_) => 2 * BLOCK,
+        AnyNodeRef::MatchCase(_) => 2 * BLOCK,
+        AnyNodeRef::PatternMatchOr(alternatives) => 3 * BLOCK * alternatives.patterns.len() as u64,
+        AnyNodeRef::PatternMatchMapping(_) => 9 * BLOCK,
+        AnyNodeRef::PatternMatchSequence(_) => 5 * BLOCK,
+        AnyNodeRef::PatternMatchClass(_) => 4 * BLOCK,
+        AnyNodeRef::PatternMatchValue(_) | AnyNodeRef::PatternMatchSingleton(_) => BLOCK,
+        AnyNodeRef::ExprBoolOp(operation) => 2 * BLOCK * operation.values.len() as u64,
+        AnyNodeRef::ExprCompare(comparison) if comparison.comparators.len() > 1 => {
+            2 * BLOCK * comparison.comparators.len() as u64
+        }
+        AnyNodeRef::ExprIf(_) => 3 * BLOCK,
+        AnyNodeRef::ExprAwait(_) | AnyNodeRef::ExprYieldFrom(_) => AWAIT,
+        AnyNodeRef::Comprehension(clause) => {
+            (if clause.is_async { 9 } else { 5 } + 2 * clause.ifs.len() as u64) * BLOCK
+        }
+        _ => 0,
+    }
 }
 
 /// Each name that a pattern captures is moved below those captured before it, and each alternative of an or-pattern puts
 /// the names into the order of the first.
-fn pattern_cost(pattern: &Pattern) -> u64 {
+fn captures_cost(pattern: &Pattern) -> u64 {
     struct Names(u64);
     impl<'a> SourceOrderVisitor<'a> for Names {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {

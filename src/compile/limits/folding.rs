@@ -77,6 +77,9 @@ impl<'a> SourceOrderVisitor<'a> for Folder<'_> {
         // Each definition is a code object in its parent's table, with a table of its own for its names.
         if matches!(statement, Stmt::FunctionDef(_) | Stmt::ClassDef(_) | Stmt::ImportFrom(_) | Stmt::AnnAssign(_)) {
             self.constant(statement.start(), statement.end());
+            if let Err(violation) = self.check_constants(statement.start()) {
+                self.violation.get_or_insert(violation);
+            }
         }
     }
 
@@ -256,7 +259,9 @@ fn binary(operator: Operator, left: Folded, right: Folded, at: TextSize) -> Resu
             } else if count > MAX_REPEAT {
                 return Ok(None);
             }
-            let repeated = bytes.saturating_mul(count.min(MAX_REPEAT).max(1));
+            let sequence = if matches!(left.kind, Kind::Sequence { .. }) { left } else { right };
+            let payload = sequence.bytes.saturating_sub(CONSTANT_BYTES).saturating_mul(count.min(MAX_REPEAT));
+            let repeated = payload.saturating_add(CONSTANT_BYTES);
             // A string's repetition is folded up to this many characters, a tuple's up to a number of items.
             let most = if tuple { u64::MAX } else { CONSTANT_BYTES.saturating_add(4 * MAX_REPEAT) };
             Folded { bytes: repeated.min(most), kind: Kind::Sequence { tuple, may_be_empty: true } }

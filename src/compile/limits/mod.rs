@@ -84,7 +84,7 @@ source_limits! {
     /// Bytes of source.
     bytes BYTES = 262_144, "limit-bytes", "bytes of source", "split the script, or load data from the host";
     /// Tokens, comments and line ends included.
-    tokens TOKENS = 65_536, "limit-tokens", "tokens", "split the script, or load data from the host";
+    tokens TOKENS = 40_000, "limit-tokens", "tokens", "split the script, or load data from the host";
     /// Brackets open at once, those of f-string fields included.
     brackets BRACKETS = 64, "limit-brackets", "brackets are open at once", "use a variable for an inner part";
     /// Levels of indentation.
@@ -98,18 +98,18 @@ source_limits! {
     depth DEPTH = 128, "limit-depth", "statements and expressions are nested",
         "use a variable for an inner part; join many strings with join()";
     /// Nodes of the syntax tree.
-    nodes NODES = 65_536, "limit-nodes", "parts in the syntax tree", "split the script, or load data from the host";
+    nodes NODES = 40_000, "limit-nodes", "parts in the syntax tree", "split the script, or load data from the host";
     /// Functions and classes.
     definitions DEFINITIONS = 1_000, "limit-definitions", "functions and classes", "split the script";
     /// Functions, classes, lambdas and comprehensions.
     scopes SCOPES = 2_000, "limit-scopes", "functions, classes, lambdas and comprehensions", "split the script";
     /// Different constants: numbers, strings, and tables of them. Integers up to 255 are free.
-    constants CONSTANTS = 4_000, "limit-constants", "different constants", "load data from the host, or parse it from a string";
+    constants CONSTANTS = 3_000, "limit-constants", "different constants", "load data from the host, or parse it from a string";
     /// Bytes of constants that the compiler computes ahead, such as `'ab' * 10` or `(1, 2, 3)`.
     folded_bytes FOLDED_BYTES = 1_048_576, "limit-folded-bytes", "bytes of constants that the compiler would compute",
         "compute the value at run time, from a variable";
     /// Pairs of elements in all set displays of constants: their elements are compared with one another.
-    set_pairs SET_PAIRS = 8_000_000, "limit-set-pairs", "pairs of elements in sets of constants", "use set() of a list";
+    set_pairs SET_PAIRS = 5_000_000, "limit-set-pairs", "pairs of elements in sets of constants", "use set() of a list";
     /// `elif` clauses of one `if`.
     elif_clauses ELIF_CLAUSES = 500, "limit-elif-clauses", "elif clauses", "use a dict or match";
     /// `for` clauses of one comprehension.
@@ -120,6 +120,9 @@ source_limits! {
         "use a variable or a function for an inner one";
     /// Functions, classes, lambdas and comprehensions, times the different names that the script binds.
     scope_names SCOPE_NAMES = 4_000_000, "limit-scope-names", "scopes times names", "split the script";
+    /// Names that functions within functions read, summed over all of them: each level hands them on.
+    captured_names CAPTURED_NAMES = 30_000, "limit-captured-names", "names in functions within functions",
+        "pass a list or an object instead of many names";
     /// `try` statements with `finally` inside one another, in one function.
     finally_nesting FINALLY_NESTING = 4, "limit-finally-nesting", "try/finally statements are nested",
         "move an inner one into a function";
@@ -142,7 +145,8 @@ source_limits! {
     /// Width or precision in a constant format: of an f-string, `'%5d'`, `'{:5}'` or `format(x, '5')`.
     format_width FORMAT_WIDTH = 10_000, "limit-format-width", "characters of width or precision",
         "build long text with * or join()";
-    /// Instructions that the compiler would write, about: bodies of `finally` are repeated for each way out.
-    instructions INSTRUCTIONS = 400_000, "limit-instructions", "instructions to compile, about",
+    /// Instructions that the compiler would write, about: bodies of `finally` are repeated for each way out, and what
+    /// branches counts for the room that its blocks take.
+    instructions INSTRUCTIONS = 150_000, "limit-instructions", "instructions to compile, about",
         "split the script, or move what a finally block does into a function";
 }

@@ -57,13 +57,16 @@ fn at_value(rule: &str) -> (String, u64) {
             ("[{x for x in y} for z in [(a for a in b) for c in [d for d in e]]]".into(), 3)
         }
         "limit-scope-names" => ("def f(a, b): lambda: c\nd = e".into(), 8),
+        "limit-captured-names" => {
+            ("def f(x):\n y = 1\n def g(): return lambda: x + y + z\nclass A:\n def h(): x".into(), 6)
+        }
         "limit-finally-nesting" => ("try:\n try: pass\n finally:\n  pass\nfinally: pass".into(), 2),
         "limit-with-nesting" => ("with a, b:\n with c: pass\nwith d: pass".into(), 3),
         "limit-parameters" => ("def f(a, /, b, *c, d, **e): pass".into(), 5),
         "limit-arguments" => ("f(a, *b, c=1, **d)".into(), 4),
         "limit-decorators" => ("@a\n@b\n@c\nclass A: pass".into(), 3),
         "limit-bases" => ("class A(b, c, d): pass".into(), 3),
-        "limit-targets" => ("(a, [b, *c], d) = e = f".into(), 8),
+        "limit-targets" => ("(a, [b, *c], d) = e = f".into(), 7),
         "limit-captures" => ("match x:\n case [a, *b] | {1: a, **b}: pass\n case c: pass".into(), 4),
         "limit-pattern-nodes" => ("match x:\n case 1 | 2 | A(b=3): pass\n case 1: pass".into(), 5),
         "limit-format-width" => ("f'{x:>{w}.123}'".into(), 123),
@@ -92,8 +95,8 @@ fn the_place_of_a_token_limit_is_found() {
     assert_eq!((found.rule, found.line, found.column), ("limit-brackets", 3, 17));
     let found = rejection("x = 1\nif x:\n  if x:\n    pass\n", &unlimited().indentation(1));
     assert_eq!((found.rule, found.line), ("limit-indentation", 4));
-    let found = rejection("a b", &unlimited().tokens(1));
-    assert_eq!((found.rule, found.line, found.column), ("limit-tokens", 1, 3));
+    let found = rejection("a b c d", &unlimited().tokens(3));
+    assert_eq!((found.rule, found.line, found.column), ("limit-tokens", 1, 5));
 }
 
 #[test]
@@ -433,258 +436,214 @@ const PIECES: &[&str] = &[
     "case int(x)",
 ];
 
-/// The worst sources that pass the default limits, as far as they are known. Each compiles on a small stack.
-fn worst() -> Vec<(&'static str, String)> {
-    let defs = |count: u64, body: &str| many(count, |i| format!("def f{i}():\n {body}\n"));
-    let pad =
-        |head: &str, part: &str, bytes: usize| format!("{head}{}", part.repeat((bytes - head.len()) / part.len()));
-    vec![
-        ("statements", "x=1\n".repeat(16_000)),
-        ("names", many(16_000, |i| format!("a{i}=0\n"))),
-        ("names in a function", format!("def f():\n{}", many(16_000, |i| format!(" a{i}=0\n")))),
-        (
-            "reads in a function",
-            format!("def f():\n{}{}", many(5_000, |i| format!(" a{i}=0\n")), many(5_000, |i| format!(" a{i}\n"))),
-        ),
-        (
-            "branches over many locals",
-            format!(
-                "def f(x):\n{}{}",
-                many(4_000, |i| format!(" if x: a{i}=0\n")),
-                many(4_000, |i| format!(" a{i}\n"))
-            ),
-        ),
-        (
-            "deletes over many locals",
-            format!(
-                "def f(x):\n{}{}",
-                many(4_000, |i| format!(" a{i}=0\n")),
-                many(4_000, |i| format!(" if x: del a{i}\n"))
-            ),
-        ),
-        ("constants", many(3_990, |i| format!("{}\n", i + 1000))),
-        ("floats", many(3_990, |i| format!("{i}.5\n"))),
-        ("strings", many(3_990, |i| format!("x='{}{i:04}'\n", "a".repeat(50)))),
-        ("bytes", many(3_990, |i| format!("x=b'{}{i:04}'\n", "a".repeat(50)))),
-        ("integers", many(1_000, |i| format!("x={}{i:04}\n", "1".repeat(200)))),
-        ("tuples", many(1_900, |i| format!("x=(1,2,3,4,5,6,{})\n", i + 1000))),
-        ("folded tuples", many(80, |i| format!("x=(1,)*250+({},)\n", i + 1000))),
-        ("folded strings", many(60, |i| format!("x='a'*4096+'{i}'\n"))),
-        ("sums of strings", many(20, |i| format!("x='{}'{}\n", i, "+'b'*99".repeat(100)))),
-        ("nested tuples", many(60, |i| format!("x={}1,{i}{}\n", "(".repeat(60), ",)".repeat(60)))),
-        ("one set", format!("x in {{{}}}", many(3_900, |i| format!("{},", 1000 + i)))),
-        ("sets", many(8, |k| format!("x in {{{}}}\n", many(1_400, |i| format!("{},", 1000 + (i + k * 17) % 1_400))))),
-        ("a table", format!("x=[{}]", many(10_000, |i| format!("({},{}),", i % 1000, i % 900)))),
-        ("a dict", format!("x={{{}}}", many(3_900, |i| format!("'k{i}':{},", i % 100)))),
-        ("functions", defs(999, "x=1;y=2;return x+y+z")),
-        ("equal lambdas", "lambda:0\n".repeat(1_990)),
-        ("equal lambdas in one line", "lambda:0;".repeat(490)),
-        ("equal long functions", many(990, |_| "def f():x(1);x(1);x(1);x(1);x(1);x(1);x(1);x(1)\n".into())),
-        ("functions under many names", format!("{}{}", many(9_000, |i| format!("a{i}=0\n")), defs(900, "a1"))),
-        (
-            "closures",
-            format!(
-                "def f():\n{}{}",
-                many(4_000, |i| format!(" a{i}=0\n")),
-                many(990, |i| format!(" def g{i}():a{i};a{}\n", i + 1))
-            ),
-        ),
-        (
-            "closures over all",
-            format!(
-                "def f():\n{}{}",
-                many(300, |i| format!(" a{i}=0\n")),
-                many(80, |i| format!(" def g{i}():{}\n", many(300, |j| format!("a{j};"))))
-            ),
-        ),
-        (
-            "nested functions",
-            format!(
-                "{}{}pass",
-                many(22, |i| format!("{}def f({}):\n", " ".repeat(i as usize), many(255, |j| format!("a{i}_{j},")))),
-                " ".repeat(22)
-            ),
-        ),
-        (
-            "nested functions that read the outermost",
-            format!(
-                "def f():\n{}{}{}\n",
-                many(2_000, |i| format!(" a{i}=0\n")),
-                many(20, |i| format!("{}def f():\n", " ".repeat(i as usize + 1))),
-                format!("{}{}", " ".repeat(21), many(2_000, |i| format!("a{i};")))
-            ),
-        ),
-        (
-            "globals",
-            format!(
-                "{}",
-                many(900, |i| format!(
-                    "def f{i}():\n global {}\n",
-                    many(15, |j| format!("a{},", i * 15 + j)).trim_end_matches(',')
-                ))
-            ),
-        ),
-        ("comprehensions", "[x for x in y]\n".repeat(1_990)),
-        ("comprehensions in a function", format!("def f(y):\n{}", " [x for x in y]\n".repeat(1_980))),
-        (
-            "nested comprehensions",
-            many(490, |_| format!("{}x{}\n", "[".repeat(4), many(4, |i| format!(" for a{i} in b]")))),
-        ),
-        (
-            "nested comprehensions with lambdas",
-            many(150, |_| {
-                format!(
-                    "{}x{}\n",
-                    "[(lambda:0)(".repeat(4),
-                    many(4, |i| format!(",lambda:1) for a{i} in b if [lambda:c]]"))
-                )
-            }),
-        ),
-        ("many clauses", many(200, |_| format!("[x{}]\n", " for x in y if x".repeat(16)))),
-        ("deep calls", many(480, |_| format!("{}x{}\n", "f(".repeat(60), ")".repeat(60)))),
-        ("deep sums", many(250, |_| format!("x{}\n", "+x".repeat(120)))),
-        ("deep attributes", many(500, |_| format!("x{}\n", ".a".repeat(120)))),
-        ("deep conditions", many(120, |_| format!("x = {}z\n", "a if b else ".repeat(120)))),
-        ("mixed and/or", many(250, |_| format!("x = {}z{}\n", "a and (b or ".repeat(60), ")".repeat(60)))),
-        ("and", format!("x = {}z\n", "a and ".repeat(900))),
-        ("and in ifs", many(60, |_| format!("if {}z: x\n", "a and ".repeat(500)))),
-        ("comparisons", many(40, |_| format!("x = {}z\n", "a<".repeat(900)))),
-        ("elif", many(20, |_| format!("if a: b\n{}", "elif a: b\n".repeat(499)))),
-        ("ifs", "if a: b\n".repeat(13_000)),
-        ("ifs in a function", format!("def f(a):\n{}", " if a: b\n".repeat(13_000))),
-        ("if with else", "if a: b\nelse: c\n".repeat(8_000)),
-        (
-            "nested ifs",
-            many(300, |_| {
-                format!("{}{}x\n", many(23, |i| format!("{}if a:\n", " ".repeat(i as usize))), " ".repeat(23))
-            }),
-        ),
-        ("loops", "for a in b: c\n".repeat(9_000)),
-        ("whiles", "while a: b\n".repeat(9_000)),
-        ("endless whiles", "while 1: b\n".repeat(9_000)),
-        ("breaks", format!("while a:\n{}", " if b: break\n".repeat(10_000))),
-        (
-            "nested loops",
-            many(300, |_| {
-                format!("{}{}x\n", many(19, |i| format!("{}for a in b:\n", " ".repeat(i as usize))), " ".repeat(19))
-            }),
-        ),
-        ("dead code", format!("def f():\n return\n{}", " if a: b\n".repeat(13_000))),
-        ("returns", format!("def f(a):\n{}", " if a: return\n".repeat(10_000))),
-        ("try", "try: a\nexcept: b\n".repeat(8_000)),
-        ("try as", "try: a\nexcept E as e: b\n".repeat(6_000)),
-        (
-            "nested try",
-            many(300, |_| {
-                format!(
-                    "{}{}x\n{}",
-                    many(18, |i| format!("{}try:\n", " ".repeat(i as usize))),
-                    " ".repeat(18),
-                    many(18, |i| format!("{}except: y\n", " ".repeat(17 - i as usize)))
-                )
-            }),
-        ),
-        ("finally", "try: a\nfinally: b\n".repeat(8_000)),
-        (
-            "finally with returns",
-            format!("def f(a):\n try:\n{} finally:\n{}", "  if a: return 1\n".repeat(300), "  b\n".repeat(600)),
-        ),
-        (
-            "nested finally",
-            format!(
-                "def f(a):\n{}",
-                many(4, |i| format!("{s}try:\n{s} if a: return 1\n", s = " ".repeat(i as usize + 1)))
-                    + "     pass\n"
-                    + &many(4, |i| format!(
-                        "{s}finally:\n{b}",
-                        s = " ".repeat(4 - i as usize),
-                        b = format!("{}b\n", " ".repeat(5 - i as usize)).repeat(60)
-                    ))
-            ),
-        ),
-        ("with", "with a: b\n".repeat(9_000)),
-        (
-            "with and returns",
-            format!("def f(a):\n with {}:\n{}", vec!["a"; 16].join(","), "  if a: return 1\n".repeat(2_400)),
-        ),
-        (
-            "swaps",
-            many(25, |_| {
-                let names = many(1_000, |i| format!("a{i},"));
-                format!("{names}={names}\n")
-            }),
-        ),
-        ("short swaps", "a,b,c=c,b,a\n".repeat(6_000)),
-        ("chained targets", many(25, |_| format!("{}0\n", many(1_000, |i| format!("a{i}="))))),
-        ("captures", format!("match x:\n{}", many(80, |_| format!(" case [{}]: y\n", many(64, |i| format!("a{i},")))))),
-        (
-            "or-patterns with captures",
-            format!("match x:\n{}", many(20, |_| format!(" case {}: y\n", vec!["[a,b,c,d,e,f,g,h]"; 100].join("|")))),
-        ),
-        ("or-patterns", format!("match x:\n{}", many(25, |_| format!(" case {}: y\n", vec!["1"; 1_000].join("|"))))),
-        ("cases", format!("match x:\n{}", " case 1: y\n".repeat(9_000))),
-        ("f-strings", format!("x=f'{}'\n", "{a}b".repeat(9_000))),
-        ("f-strings with formats", "x=f'{a!r:>{b}}'\n".repeat(5_000)),
-        ("annotations", many(3_900, |i| format!("a{i}:int\n"))),
-        ("annotated functions", many(990, |i| format!("def f{i}(a:int,b:str,c:list[int])->x:pass\n"))),
-        ("annotated classes", many(990, |i| format!("class C{i}:\n a:int\n b:str=1\n"))),
-        (
-            "methods",
-            many(90, |i| format!("class C{i}:\n{}", many(10, |j| format!(" def m{j}(self): return super().m{j}()\n")))),
-        ),
-        ("keywords", many(3_900, |i| format!("f(a{i}=1)\n"))),
-        ("arguments", format!("f({})", "a,".repeat(4_090))),
-        ("keyword arguments", format!("f({})", many(3_900, |i| format!("a{i}=1,")))),
-        ("starred arguments", format!("f({})", "*a,".repeat(4_090))),
-        ("decorators", many(990, |_| "@a\n".repeat(20) + "def f():pass\n")),
-        ("one long line", format!("x='é';{}", "y(z);".repeat(12_000))),
-        ("asserts", "assert a, b\n".repeat(12_000)),
-        ("async", format!("async def f():\n{}", " async with a: await b\n".repeat(4_000))),
-        ("async loops", format!("async def f():\n{}", " async for a in b: await c\n".repeat(4_000))),
-        ("yields", format!("def f():\n{}", " yield a\n".repeat(15_000))),
-        ("yield from", format!("def f():\n{}", " yield from a\n".repeat(9_000))),
-        ("walrus", "(x:=(y:=z))\n".repeat(9_000)),
-        ("slices of a constant", many(3, |i| format!("x='{}{i}'{}\n", "a".repeat(3_000), "[:]".repeat(100)))),
-        ("comments", pad("x=1\n", "# comment\n", 260_000)),
-        ("one string", format!("x='{}'", "a".repeat(65_000))),
-        ("one string of escapes", format!("x='{}'", "\\x41".repeat(16_000))),
-        ("named characters", format!("x='{}'", "\\N{LATIN SMALL LETTER A}".repeat(2_700))),
-        ("joined strings", format!("x=({})", "'a' ".repeat(30_000))),
-        ("imports", "import a\n".repeat(15_000)),
-        ("imports of names", many(3_900, |i| format!("from a import b{i}\n"))),
-        ("assignments of small sets", "x in {1,2,3}\n".repeat(8_000)),
-    ]
+/// The worst forms that are known, each with a size that is too large and a source of a given size.
+const WORST: &[(&str, u64, fn(u64) -> String)] = &[
+    ("statements", 16_000, |n| times("x=1\n", n)),
+    ("names", 16_000, |n| many(n, |i| format!("a{i}=0\n"))),
+    ("names in a function", 16_000, |n| format!("def f():\n{}", many(n, |i| format!(" a{i}=0\n")))),
+    ("reads in a function", 8_000, |n| {
+        format!("def f():\n{}{}", many(n, |i| format!(" a{i}=0\n")), many(n, |i| format!(" a{i}\n")))
+    }),
+    ("branches over many locals", 6_000, |n| {
+        format!("def f(x):\n{}{}", many(n, |i| format!(" if x: a{i}=0\n")), many(n, |i| format!(" a{i}\n")))
+    }),
+    ("deletes over many locals", 6_000, |n| {
+        format!("def f(x):\n{}{}", many(n, |i| format!(" a{i}=0\n")), many(n, |i| format!(" if x: del a{i}\n")))
+    }),
+    ("constants", 5_000, |n| many(n, |i| format!("{}\n", i + 1000))),
+    ("floats", 5_000, |n| many(n, |i| format!("{i}.5\n"))),
+    ("strings", 5_000, |n| many(n, |i| format!("x='{}{i:04}'\n", times("a", 60)))),
+    ("bytes", 5_000, |n| many(n, |i| format!("x=b'{}{i:04}'\n", times("a", 60)))),
+    ("integers", 1_500, |n| many(n, |i| format!("x={}{i:04}\n", times("1", 200)))),
+    ("long integers", 80, |n| many(n, |i| format!("x={}{i:04}\n", times("1", 4_290)))),
+    ("tuples", 2_500, |n| many(n, |i| format!("x=(1,2,3,4,5,6,{})\n", i + 1000))),
+    ("folded tuples", 100, |n| many(n, |i| format!("x=(1,)*250+({},)\n", i + 1000))),
+    ("folded strings", 80, |n| many(n, |i| format!("x='a'*4096+'{i}'\n"))),
+    ("short folded strings", 3_500, |n| many(n, |i| format!("x='a'*200+'{i}'\n"))),
+    ("sums of strings", 100, |n| many(n, |i| format!("x='{i}'{}\n", times("+'b'*99", 15)))),
+    ("nested tuples", 80, |n| many(n, |i| format!("x={}1,{i}{}\n", times("(", 60), times(",)", 60)))),
+    ("one set", 5_000, |n| format!("x in {{{}}}", many(n, |i| format!("{},", 1000 + i)))),
+    ("sets", 10, |n| {
+        many(n, |k| format!("x in {{{}}}\n", many(1_400, |i| format!("{},", 1000 + (i + k * 17) % 1_400))))
+    }),
+    ("a table", 8_000, |n| format!("x=[{}]", many(n, |i| format!("({},{}),", i % 100, i % 29)))),
+    ("a dict", 5_000, |n| format!("x={{{}}}", many(n, |i| format!("'k{i}':{},", i % 100)))),
+    ("functions", 1_200, |n| many(n, |i| format!("def f{i}():\n x=1;y=2;return x+y+z\n"))),
+    ("equal lambdas", 2_500, |n| times("lambda:0\n", n)),
+    ("equal long lambdas", 2_500, |n| times("lambda:x(1)(1)(1)\n", n)),
+    ("equal long functions", 1_200, |n| times("def f():x(1);x(1);x(1);x(1);x(1);x(1)\n", n)),
+    ("lambdas under many names", 9_000, |n| many(n, |i| format!("a{i}=0\n")) + &times("lambda:0\n", 450)),
+    ("functions under many names", 9_000, |n| many(n, |i| format!("a{i}=0\n")) + &times("def f():a\n", 900)),
+    ("closures", 4_000, |n| {
+        let inner = many(n / 4, |i| format!(" def g{i}():a{i};a{}\n", i + 1));
+        format!("def f():\n{}{inner}", many(n, |i| format!(" a{i}=0\n")))
+    }),
+    ("closures over all", 120, |n| {
+        let inner = many(n, |i| format!(" def g{i}():{}\n", many(250, |j| format!("a{j};"))));
+        format!("def f():\n{}{inner}", many(250, |i| format!(" a{i}=0\n")))
+    }),
+    ("nested functions", 22, |n| {
+        many(n, |i| format!("{}def f({}):\n", times(" ", i), many(255, |j| format!("a{i}_{j},"))))
+            + &times(" ", n)
+            + "pass"
+    }),
+    ("nested functions that read the outermost", 3_000, |n| {
+        let functions = many(20, |i| format!("{}def f():\n", times(" ", i + 1)));
+        let reads = many(n, |i| format!("a{i};"));
+        format!("def f():\n{}{functions}{}{reads}\n", many(n, |i| format!(" a{i}=0\n")), times(" ", 21))
+    }),
+    ("globals", 1_200, |n| many(n, |i| format!("def f{i}():\n global a{i},{}z\n", many(13, |j| format!("b{j},"))))),
+    ("comprehensions", 2_500, |n| times("[x for x in y]\n", n)),
+    ("comprehensions in a function", 2_500, |n| format!("def f(y):\n{}", times(" [x for x in y]\n", n))),
+    ("nested comprehensions", 700, |n| {
+        many(n, |_| times("[", 4) + "x" + &many(4, |i| format!(" for a{i} in b]")) + "\n")
+    }),
+    ("nested comprehensions with lambdas", 300, |n| {
+        many(n, |_| {
+            times("[(lambda:0)(", 4) + "x" + &many(4, |i| format!(",lambda:1) for a{i} in b if [lambda:c]]")) + "\n"
+        })
+    }),
+    ("many clauses", 200, |n| many(n, |_| format!("[x{}]\n", times(" for x in y if x", 16)))),
+    ("deep calls", 480, |n| many(n, |_| format!("{}x{}\n", times("f(", 60), times(")", 60)))),
+    ("deep sums", 250, |n| many(n, |_| format!("x{}\n", times("+x", 120)))),
+    ("deep attributes", 250, |n| many(n, |_| format!("x{}\n", times(".a", 120)))),
+    ("deep conditions", 100, |n| many(n, |_| format!("x = {}z\n", times("a if b else ", 120)))),
+    ("mixed and/or", 150, |n| many(n, |_| format!("x = {}z{}\n", times("a and (b or ", 60), times(")", 60)))),
+    ("and in ifs", 60, |n| many(n, |_| format!("if {}z: x\n", times("a and ", 500)))),
+    ("comparisons", 40, |n| many(n, |_| format!("x = {}z\n", times("a<", 900)))),
+    ("elif", 20, |n| many(n, |_| format!("if a: b\n{}", times("elif a: b\n", 499)))),
+    ("ifs", 13_000, |n| times("if a: b\n", n)),
+    ("ifs in a function", 13_000, |n| format!("def f(a):\n{}", times(" if a: b\n", n))),
+    ("if with else", 8_000, |n| times("if a: b\nelse: c\n", n)),
+    ("nested ifs", 300, |n| many(n, |_| many(23, |i| times(" ", i) + "if a:\n") + &times(" ", 23) + "x\n")),
+    ("nested ifs with else", 300, |n| {
+        many(n, |_| {
+            let ends = many(20, |i| times(" ", 19 - i) + "else: y\n");
+            many(20, |i| times(" ", i) + "if a:\n") + &times(" ", 20) + "x\n" + &ends
+        })
+    }),
+    ("loops", 9_000, |n| times("for a in b: c\n", n)),
+    ("whiles", 9_000, |n| times("while a: b\n", n)),
+    ("endless whiles", 9_000, |n| times("while 1: b\n", n)),
+    ("breaks", 10_000, |n| format!("while a:\n{}", times(" if b: break\n", n))),
+    ("nested loops", 300, |n| many(n, |_| many(19, |i| times(" ", i) + "for a in b:\n") + &times(" ", 19) + "x\n")),
+    ("dead code", 13_000, |n| format!("def f():\n return\n{}", times(" if a: b\n", n))),
+    ("returns", 10_000, |n| format!("def f(a):\n{}", times(" if a: return\n", n))),
+    ("try", 8_000, |n| times("try: a\nexcept: b\n", n)),
+    ("try as", 6_000, |n| times("try: a\nexcept E as e: b\n", n)),
+    ("many handlers", 6_000, |n| format!("try: a\n{}", times("except E as e: b\n", n))),
+    ("nested try", 300, |n| {
+        many(n, |_| {
+            let handlers = many(18, |i| times(" ", 17 - i) + "except: y\n");
+            many(18, |i| times(" ", i) + "try:\n") + &times(" ", 18) + "x\n" + &handlers
+        })
+    }),
+    ("finally", 8_000, |n| times("try: a\nfinally: b\n", n)),
+    ("finally with returns", 600, |n| {
+        format!("def f(a):\n try:\n{} finally:\n{}", times("  if a: return 1\n", n), times("  b\n", n))
+    }),
+    ("nested finally", 200, |n| {
+        let tries = many(4, |i| format!("{s}try:\n{s} if a: return 1\n", s = times(" ", i + 1)));
+        let finals = many(4, |i| times(" ", 4 - i) + "finally:\n" + &times(&(times(" ", 5 - i) + "b\n"), n));
+        format!("def f(a):\n{tries}     pass\n{finals}")
+    }),
+    ("finally in finally", 80, |n| {
+        let tries = many(4, |i| format!("{s}try:\n{s} if a: return 1\n{s}finally:\n", s = times(" ", i + 1)));
+        format!("def f(a):\n{tries}{}", times("     if a: return 2\n", n))
+    }),
+    ("with", 9_000, |n| times("with a: b\n", n)),
+    ("with and returns", 2_400, |n| {
+        format!("def f(a):\n with {}a:\n{}", times("a,", 15), times("  if a: return 1\n", n))
+    }),
+    ("swaps", 25, |n| {
+        many(n, |_| {
+            let names = many(1_000, |i| format!("a{i},"));
+            format!("{names}={names}\n")
+        })
+    }),
+    ("short swaps", 6_000, |n| times("a,b,c=c,b,a\n", n)),
+    ("chained targets", 25, |n| many(n, |_| many(1_000, |i| format!("a{i}=")) + "0\n")),
+    ("captures", 80, |n| {
+        format!("match x:\n{}", many(n, |_| format!(" case [{}]: y\n", many(63, |i| format!("a{i},")))))
+    }),
+    ("or-patterns with captures", 100, |n| {
+        format!("match x:\n{}", times(" case [a,b,c,d,e,f,g,h]|[h,g,f,e,d,c,b,a]: y\n", n))
+    }),
+    ("or-patterns", 25, |n| format!("match x:\n{}", many(n, |_| format!(" case {}1: y\n", times("1|", 300))))),
+    ("cases", 9_000, |n| format!("match x:\n{}", times(" case 1: y\n", n))),
+    ("class patterns", 4_000, |n| format!("match x:\n{}", times(" case A(a=1,b=c): y\n", n))),
+    ("mapping patterns", 4_000, |n| format!("match x:\n{}", times(" case {'a':1,'b':c,**d}: y\n", n))),
+    ("f-strings", 300, |n| times(&format!("x=f'{}'\n", times("{a}b", 200)), n)),
+    ("f-strings with formats", 5_000, |n| times("x=f'{a!r:>{b}}'\n", n)),
+    ("annotations", 5_000, |n| many(n, |i| format!("a{i}:int\n"))),
+    ("annotations in branches", 5_000, |n| many(n, |i| format!("if x:a{i}:int\n"))),
+    ("annotated functions", 1_200, |n| many(n, |i| format!("def f{i}(a:int,b:str,c:list[int])->x:pass\n"))),
+    ("annotated classes", 1_200, |n| many(n, |i| format!("class C{i}:\n a:int\n b:str=1\n"))),
+    ("methods", 120, |n| {
+        many(n, |i| format!("class C{i}:\n",) + &many(9, |j| format!(" def m{j}(self): return super().m{j}()\n")))
+    }),
+    ("keywords", 5_000, |n| many(n, |i| format!("f(a{i}=1)\n"))),
+    ("arguments", 5_000, |n| format!("f({})", times("a,", n))),
+    ("keyword arguments", 5_000, |n| format!("f({})", many(n, |i| format!("a{i}=1,")))),
+    ("starred arguments", 5_000, |n| format!("f({})", times("*a,", n))),
+    ("decorators", 1_200, |n| times(&(times("@a\n", 9) + "def f():pass\n"), n)),
+    ("one long line", 12_000, |n| format!("x='é';{}", times("y(z);", n))),
+    ("asserts", 12_000, |n| times("assert a, b\n", n)),
+    ("async with", 4_000, |n| format!("async def f():\n{}", times(" async with a: await b\n", n))),
+    ("async loops", 4_000, |n| format!("async def f():\n{}", times(" async for a in b: await c\n", n))),
+    ("async comprehensions", 2_500, |n| format!("async def f():\n{}", times(" [a async for a in b]\n", n))),
+    ("awaits", 9_000, |n| format!("async def f():\n{}", times(" await a\n", n))),
+    ("yields", 15_000, |n| format!("def f():\n{}", times(" yield a\n", n))),
+    ("yield from", 9_000, |n| format!("def f():\n{}", times(" yield from a\n", n))),
+    ("walrus", 9_000, |n| times("(x:=(y:=z))\n", n)),
+    ("slices of a constant", 10, |n| many(n, |i| format!("x='{}{i}'{}\n", times("a", 3_000), times("[:]", 100)))),
+    ("comments", 40_000, |n| times("# comment\n", n)),
+    ("strings of escapes", 16, |n| many(n, |i| format!("x='{i}{}'\n", times("\\x41", 4_000)))),
+    ("named characters", 9, |n| many(n, |i| format!("x='{i}{}'\n", times("\\N{LATIN SMALL LETTER A}", 1_000)))),
+    ("joined strings", 39_000, |n| format!("x=({})", times("'a' ", n))),
+    ("imports", 15_000, |n| times("import a\n", n)),
+    ("imports of names", 5_000, |n| many(n, |i| format!("from a import b{i}\n"))),
+    ("small sets", 8_000, |n| times("x in {1,2,3}\n", n)),
+    ("brackets", 2_000, |n| times(&format!("{}x{}\n", times("[", 60), times("]", 60)), n)),
+    ("ternaries of constants", 9_000, |n| times("x=1 if 0 else 2\n", n)),
+    ("jumps to jumps", 2_000, |n| format!("while a:\n{}", times(" if b:\n  if c: continue\n  else: break\n", n))),
+];
+
+fn times(text: &str, count: u64) -> String {
+    many(count, |_| text.to_owned())
 }
 
-/// Compiles each on a stack of 2 MiB. With `PYCAGE_COSTS` set it prints what each costs.
+/// Grows each of the worst forms until a limit stops it, and compiles the last one that passed, on a stack of 2 MiB.
+/// With `PYCAGE_COSTS` set it prints what each costs; `PYCAGE_ONLY` picks one, whose memory is then told exactly.
 #[test]
 fn what_passes_the_limits_compiles_quickly() {
     let print = std::env::var_os("PYCAGE_COSTS").is_some();
     let only = std::env::var("PYCAGE_ONLY").ok();
     let run = move || {
-        for (name, source) in worst() {
+        for &(name, most, source_of) in WORST {
             if only.as_ref().is_some_and(|only| only != name) {
                 continue;
             }
+            let passes = |size: u64| check_granted(&source_of(size)).is_ok();
+            let mut size = most;
+            while !passes(size) {
+                size = size * 9 / 10;
+                assert!(size > 0, "{name}: nothing passes: {:?}", check_granted(&source_of(1)));
+            }
             reset_peak();
+            let source = source_of(size);
             let (before, start) = (resident("VmRSS"), Instant::now());
-            let checked = parse_checked(&source, "test.py", &SourceLimits::default(), Some(&|_| Grant::Granted));
+            let (tree, file) = check_granted(&source).expect("this size passed");
             let parsed = start.elapsed();
-            let outcome = match checked {
-                Ok((tree, file)) => match compile_top(tree, file, Mode::Exec, CompileOpts::default()) {
-                    Ok(_) => "ok".to_owned(),
-                    Err(error) => format!("compiler: {error}"),
-                },
-                Err(error) => format!("{error}"),
-            };
+            let compiled = compile_top(tree, file, Mode::Exec, CompileOpts::default());
             let (total, peak) = (start.elapsed(), resident("VmHWM").saturating_sub(before));
             if print {
                 println!(
-                    "{:>7.1} ms {:>7.1} ms {:>7} KiB {:>7} B  {name}: {outcome}",
+                    "{:>6.1} ms {:>6.1} ms {peak:>6} KiB {:>6} B  {name} {size} of {most}{}",
                     parsed.as_secs_f64() * 1e3,
                     total.as_secs_f64() * 1e3,
-                    peak,
-                    source.len()
+                    source.len(),
+                    compiled.err().map_or(String::new(), |error| format!(": {error}"))
                 );
             }
             // Far above what is measured, for slow machines and debug builds.
@@ -694,38 +653,8 @@ fn what_passes_the_limits_compiles_quickly() {
     thread::Builder::new().stack_size(2 << 20).spawn(run).expect("a thread starts").join().expect("no panic");
 }
 
-#[test]
-fn measure() {
-    let Ok(path) = std::env::var("PYCAGE_FILE") else { return };
-    thread::Builder::new()
-        .stack_size(2 << 20)
-        .spawn(move || {
-            for source in std::fs::read_to_string(path).unwrap().split("\n####\n") {
-                reset_peak();
-                let (before, start) = (resident("VmRSS"), Instant::now());
-                let checked = parse_checked(&source, "test.py", &SourceLimits::default(), Some(&|_| Grant::Granted));
-                let parsed = start.elapsed();
-                let outcome = match checked {
-                    Ok((tree, file)) => match compile_top(tree, file, Mode::Exec, CompileOpts::default()) {
-                        Ok(_) => "ok".to_owned(),
-                        Err(error) => format!("compiler: {error}"),
-                    },
-                    Err(error) => format!("{error}"),
-                };
-                let (total, peak) = (start.elapsed(), resident("VmHWM").saturating_sub(before));
-                println!(
-                    "{:>7.1} ms {:>7.1} ms {:>7} KiB {:>7} B {}: {outcome}",
-                    parsed.as_secs_f64() * 1e3,
-                    total.as_secs_f64() * 1e3,
-                    peak,
-                    source.len(),
-                    source.chars().take(50).collect::<String>().replace('\n', "|")
-                );
-            }
-        })
-        .unwrap()
-        .join()
-        .unwrap();
+fn check_granted(source: &str) -> Result<(rustpython_ast::Mod, rustpython_source_file::SourceFile), Error> {
+    parse_checked(source, "test.py", &SourceLimits::default(), Some(&|_| Grant::Granted))
 }
 
 /// Makes the kernel forget the peak of resident memory, where it can.

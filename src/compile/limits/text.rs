@@ -5,6 +5,7 @@
 //! follows one the parser guesses, and no bound taken from the tokens would hold.
 
 use super::{BRACKETS, BYTES, INDENTATION, INT_DIGITS, STRING_BYTES, SourceLimits, TOKENS};
+use crate::compile::names;
 use crate::compile::violation::Violation;
 use rustpython_ast::token::{TokenKind, Tokens};
 use rustpython_parser::{Mode, lexer::lex};
@@ -75,6 +76,12 @@ pub(crate) fn check_literals(source: &str, tokens: &Tokens, limits: &SourceLimit
             TokenKind::Int => {
                 let digits = text.bytes().filter(u8::is_ascii_alphanumeric).count() as u64;
                 INT_DIGITS.check(digits, limits.int_digits, token.start())?;
+            }
+            // The tree has names as Python folds them, so how they were spelled is judged here.
+            TokenKind::Name => {
+                names::spelling(text).map_err(|rule| {
+                    Violation::new(rule.rule, format!("the name '{text}'"), rule.advice, token.start())
+                })?;
             }
             TokenKind::String | TokenKind::FStringMiddle => {
                 STRING_BYTES.check(text.len() as u64, limits.string_bytes, token.start())?;

@@ -5,6 +5,7 @@ use crate::compile::validate::bindings;
 use rustpython_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use rustpython_ast::{AnyNodeRef, Comprehension, Expr, ModModule};
 use rustpython_text_size::Ranged;
+use std::collections::HashSet;
 
 /// Checks the tree. The first violation in the order of the source is the one that is told.
 pub(crate) fn check(module: &ModModule, limits: &SourceLimits) -> Result<(), Violation> {
@@ -18,6 +19,8 @@ pub(crate) fn check(module: &ModModule, limits: &SourceLimits) -> Result<(), Vio
         pattern_nodes: 0,
         pattern_depth: 0,
         comprehension_depth: 0,
+        open_scopes: Vec::new(),
+        captured: 0,
         violation: None,
     };
     counter.visit_body(&module.body);
@@ -29,7 +32,7 @@ pub(crate) fn check(module: &ModModule, limits: &SourceLimits) -> Result<(), Vio
     SCOPE_NAMES.check(counter.scopes.saturating_mul(names), limits.scope_names, TextSize::new(0))
 }
 
-struct Counter<'l> {
+struct Counter<'l, 'a> {
     limits: &'l SourceLimits,
     depth: u64,
     nodes: u64,
@@ -39,10 +42,21 @@ struct Counter<'l> {
     pattern_nodes: u64,
     pattern_depth: u64,
     comprehension_depth: u64,
+    open_scopes: Vec<OpenScope<'a>>,
+    captured: u64,
     violation: Option<Violation>,
 }
 
-impl<'a> SourceOrderVisitor<'a> for Counter<'_> {
+/// A function, class, lambda or comprehension around the place of the walk.
+struct OpenScope<'a> {
+    /// Whether it is inside a function, whose names it could capture. A class's own names cannot be captured.
+    within_function: bool,
+    is_class: bool,
+    /// The names used in it and in what is inside.
+    names: HashSet<&'a str>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Counter<'_, 'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         if nests(node) {
             self.depth += 1;
@@ -52,6 +66,11 @@ impl<'a> SourceOrderVisitor<'a> for Counter<'_> {
         }
         if comprehension(node) {
             self.comprehension_depth += 1;
+        }
+        if opens_scope(node) {
+            let class = matches!(node, AnyNodeRef::StmtClassDef(_));
+            let within_function = self.open_scopes.last().is_some_and(|outer| outer.within_function || !outer.is_class);
+            self.open_scopes.push(OpenScope { within_function, is_class: class, names: HashSet::new() });
         }
         if self.violation.is_none()
             && let Err(violation) = self.count(node)
@@ -72,6 +91,20 @@ impl<'a> SourceOrderVisitor<'a> for Counter<'_> {
         if comprehension(node) {
             self.comprehension_depth -= 1;
         }
+        if opens_scope(node)
+            && let Some(scope) = self.open_scopes.pop()
+        {
+            if scope.within_function {
+                self.captured = self.captured.saturating_add(scope.names.len() as u64);
+                if self.violation.is_none() {
+                    let checked = CAPTURED_NAMES.check(self.captured, self.limits.captured_names, node.range().start());
+                    self.violation = checked.err();
+                }
+            }
+            if let Some(outer) = self.open_scopes.last_mut() {
+                outer.names.extend(scope.names);
+            }
+        }
     }
 }
 
@@ -90,8 +123,13 @@ fn comprehension(node: AnyNodeRef<'_>) -> bool {
     )
 }
 
-impl Counter<'_> {
-    fn count(&mut self, node: AnyNodeRef<'_>) -> Result<(), Violation> {
+fn opens_scope(node: AnyNodeRef<'_>) -> bool {
+    comprehension(node)
+        || matches!(node, AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) | AnyNodeRef::ExprLambda(_))
+}
+
+impl<'a> Counter<'_, 'a> {
+    fn count(&mut self, node: AnyNodeRef<'a>) -> Result<(), Violation> {
         let limits = self.limits;
         let at = node.range().start();
         self.nodes += 1;
@@ -101,6 +139,8 @@ impl Counter<'_> {
             self.pattern(node)?;
         }
         match node {
+            AnyNodeRef::ExprName(name) => self.uses(name.id.as_str()),
+            AnyNodeRef::StmtNonlocal(nonlocal) => nonlocal.names.iter().for_each(|name| self.uses(name.as_str())),
             AnyNodeRef::StmtFunctionDef(function) => {
                 self.definition(at)?;
                 DECORATORS.check(len(&function.decorator_list), limits.decorators, at)?;
@@ -131,6 +171,12 @@ impl Counter<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    fn uses(&mut self, name: &'a str) {
+        if let Some(scope) = self.open_scopes.last_mut() {
+            scope.names.insert(name);
+        }
     }
 
     fn definition(&mut self, at: TextSize) -> Result<(), Violation> {

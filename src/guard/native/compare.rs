@@ -5,10 +5,12 @@
 //! each of them is charged for.
 
 use super::cost::{self, charge};
-use super::patch::{guard_slot, slot_family};
-use rustpython_vm::builtins::{PyBytes, PyStr, PyType};
+use super::hashing;
+use super::patch::{Guard, Original, guard_method, guard_slot, slot_family};
+use super::recursion;
+use rustpython_vm::builtins::{PyBytes, PyInt, PyStr, PyType};
 use rustpython_vm::common::hash::PyHash;
-use rustpython_vm::function::{Either, PyComparisonValue};
+use rustpython_vm::function::{Either, FuncArgs, PyComparisonValue};
 use rustpython_vm::types::PyComparisonOp;
 use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyRef, PyResult, VirtualMachine};
 
@@ -38,7 +40,17 @@ pub(super) fn install(types: &[&'static Py<PyType>], vm: &VirtualMachine) {
             guard_slot!(typ.slots.str, super::compare::str);
             guard_slot!(typ.slots.hash, super::compare::hash);
         }
+        // Some types have these as methods and no slot.
+        for name in ["__str__", "__repr__", "__hash__", "__eq__"] {
+            guard_method(typ, name, Guard::Instead(one_level), vm);
+        }
     }
+}
+
+fn one_level(args: FuncArgs, original: &Original<'_>, vm: &VirtualMachine) -> PyResult {
+    let _level = recursion::enter(vm)?;
+    charge(8, vm)?;
+    original.call(args, vm)
 }
 
 fn check_compare(a: &PyObject, b: &PyObject, op: PyComparisonOp, vm: &VirtualMachine) -> PyResult<()> {
@@ -62,12 +74,16 @@ fn check_compare(a: &PyObject, b: &PyObject, op: PyComparisonOp, vm: &VirtualMac
             (None, None) => 0,
         },
     };
-    charge(1 + size as u64, vm)
+    charge(4 + size as u64, vm)
 }
 
 fn check_hash(object: &PyObject, vm: &VirtualMachine) -> PyResult<()> {
-    let size = if let Some(bits) = cost::int_bits(object) {
-        bits / 4096
+    let size = if let Some(int) = object.downcast_ref::<PyInt>() {
+        let bits = int.as_bigint().bits();
+        if bits >= hashing::SHARED_FROM {
+            hashing::check(int, vm)?;
+        }
+        bits / 2048
     } else if let Some(bytes) = cost::text_bytes(object) {
         bytes as u64 / 1024
     } else if let Some(length) = cost::container_len(object, vm) {
@@ -88,7 +104,7 @@ fn check_repr(object: &PyObject, vm: &VirtualMachine) -> PyResult<()> {
     if let Some(bytes) = cost::text_bytes(object) {
         return cost::make_text(shown_bytes(object, bytes), vm);
     }
-    charge(1, vm)
+    charge(4, vm)
 }
 
 /// Bytes that a text has when it is shown with its quotes and escapes, and once more for `ascii()`.

@@ -9,6 +9,8 @@
 //! * [`cost`]: what work costs.
 //! * [`recursion`]: how deep native code may call itself.
 //! * [`iterators`], [`int`], [`sequence`], [`containers`], [`text`], [`format`], [`classes`], [`compare`]: the guards.
+//! * [`hashing`]: ints that were made to collide.
+//! * [`functions`]: built-in functions that no slot sees.
 //! * [`results`]: checks for opcodes that no slot sees.
 
 mod classes;
@@ -16,6 +18,8 @@ mod compare;
 mod containers;
 mod cost;
 pub(crate) mod format;
+mod functions;
+mod hashing;
 mod int;
 mod iterators;
 mod patch;
@@ -24,13 +28,18 @@ pub(crate) mod results;
 mod sequence;
 mod text;
 
-use rustpython_vm::VirtualMachine;
+use rustpython_vm::{PyResult, VirtualMachine};
 
 /// Guards the native types, which all interpreters of the process share.
 ///
 /// To be called before the first script runs, once. A further call guards the types of native modules that were imported
 /// since; it must not come while a script runs.
 pub(crate) fn install(vm: &VirtualMachine) {
+    // The types of a native module exist from its first import on.
+    for module in ["itertools", "_collections", "_functools", "_operator"] {
+        // Where it is not linked, it has no types to guard.
+        let _ = vm.import(module, 0);
+    }
     let types = patch::native_types(vm);
     iterators::install(&types, vm);
     int::install(&types, vm);
@@ -43,6 +52,12 @@ pub(crate) fn install(vm: &VirtualMachine) {
     for typ in types {
         patch::rebuild_wrappers(typ, vm);
     }
+}
+
+/// Guards the built-in functions of one interpreter. For each interpreter, before its first script and before anything
+/// keeps a reference to its builtins.
+pub(crate) fn install_functions(vm: &VirtualMachine) -> PyResult<()> {
+    functions::install(vm)
 }
 
 #[cfg(test)]

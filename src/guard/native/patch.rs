@@ -52,6 +52,13 @@ macro_rules! slot_family {
                 }
             }
 
+            /// Whether a slot holds a guard of this family.
+            #[cfg(test)]
+            #[allow(dead_code, reason = "not every family is asked")]
+            pub(in crate::guard::native) fn is_guard(slot: Slot) -> bool {
+                GUARDS.iter().any(|guard| *guard as usize == slot as usize)
+            }
+
             /// The guard of `original`; a guard is its own guard.
             pub(in crate::guard::native) fn guard(original: Slot) -> Slot {
                 let address = original as usize;

@@ -130,6 +130,10 @@ pub(super) fn check_slice(sequence: &PyObject, key: &PyObject, vm: &VirtualMachi
         return Ok(());
     }
     let taken = slice_length(slice, length, vm);
+    if width == 1 && !slice.step.as_deref().is_none_or(|step| vm.is_none(step)) {
+        // One by one.
+        return cost::make_text(taken, vm);
+    }
     if width == 1 { fuel::reserve(taken, vm) } else { cost::copy_elements(taken as usize, vm) }
 }
 

@@ -53,7 +53,8 @@ const RULES: &[(&[&str], Option<Guard>)] = &[
     (&["__class_getitem__", "isascii", "append", "__len__", "__format__", "__reversed__", "__alloc__"], None),
     (&["__new__", "__sizeof__", "format", "format_map"], None),
     (&["startswith", "endswith", "removeprefix", "removesuffix"], Some(Guard::Before(affix))),
-    (&["find", "rfind", "index", "rindex", "count"], Some(Guard::Before(search))),
+    (&["find", "rfind", "index", "rindex"], Some(Guard::Before(search))),
+    (&["count"], Some(Guard::Before(count))),
     (&["join"], Some(Guard::Before(join))),
     (&["replace"], Some(Guard::Before(replace))),
     (&["translate"], Some(Guard::Instead(translate))),
@@ -93,8 +94,13 @@ fn affix(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
     charge((affixes.unwrap_or(0) as u64).min(own) / 64 + offset, vm)
 }
 
+/// A search reads many bytes at a time, until it finds something.
 fn search(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
-    charge(total_bytes(args) / 256, vm)
+    charge(total_bytes(args) / 128, vm)
+}
+
+fn count(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
+    charge(total_bytes(args) / 8, vm)
 }
 
 fn per_character(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {

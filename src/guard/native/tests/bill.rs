@@ -1,0 +1,126 @@
+//! The bill of native work: repeatable, cold and warm, and no native type is forgotten.
+
+use super::super::{install, install_functions, patch};
+use super::{measured, on_big_stack};
+use rustpython_vm::{AsObject, Interpreter, compiler};
+
+/// Bodies of a function that is called again and again: the interpreter specialises what it has seen often enough, and the
+/// bill must not tell.
+const BODIES: &[&str] = &[
+    "return x + 1, x - 1, x * 2, x // 3, x % 3, x < 5, x == 5",
+    "return big + 1, big - big, big * 3, big // 7, big % 7, big < big, big == big + 1",
+    "return text + text, text == other, text != other, text < other, text[3], text[1:5], 'a' in text",
+    "y = text\n    y += other\n    return y",
+    "return items[3], items[1:5], items + items, items == items2, 3 in items, len(items)",
+    "items[3] = 5\n    items[1:3] = [1, 2]\n    return items",
+    "return table[1], 1 in table, 77 in table, table == table2, table.get(5)",
+    "table[1] = 2\n    return len(table)",
+    "return 1 in numbers, numbers | {1}, numbers == {1}",
+    "a, b = (1, 2)\n    c, d, e = [1, 2, 3]\n    f, *g = items\n    return g",
+    "return str(x), str(big), str(items), repr(text), f'{x}{text}{items}'",
+    "return list(items), tuple(items), tuple(table), set(items), dict(table), sorted(items), sum(items), max(items)",
+    "return list(map(str, items)), list(zip(items, text)), list(enumerate(text)), list(reversed(items))",
+    "return isinstance(x, int), isinstance(x, (int, str)), type(x), callable(x), hash(big), hash((1, big))",
+    "return text.upper(), text.replace('a', 'bb'), text.split('a'), ','.join(['a', 'b']), text.encode()",
+    "l = []\n    l.append(1)\n    l.extend(items)\n    l.insert(0, 5)\n    l.pop()\n    l.sort()\n    return l.index(5)",
+    "return x ** 3, x << 3, x >> 1, x & 3, x | 3, x ^ 3, -x, ~x, x / 3, pow(x, 3, 7), divmod(x, 3)",
+    "return [*items, *items], {**table}, {*items}, (lambda *a, **k: a)(*items)",
+    "return {'a': x, 'b': big}['a'], [x, big, text][1], (x, big)[0]",
+    "return '%s-%d' % (text, x), format(x, '5d'), '{}{}'.format(x, text)",
+    "class A(Base):\n        y = 1\n    return A().y",
+    "return big == big2, big < big2, (big, text) == (big2, text), [big] < [big2]",
+    "return text[-1], text[::2], ~big, abs(big), bool(big), not text",
+    "try:\n        raise ValueError(text)\n    except (KeyError, ValueError) as e:\n        return str(e)",
+];
+
+const SETUP: &str = "
+class Base: pass
+x = 12345
+big = 7 ** 3000
+big2 = 7 ** 3000 + 1
+text = 'abcdefgh' * 1000
+other = 'abcdefgh' * 999 + 'abcdefgx'
+items = list(range(500))
+items2 = list(range(500))
+table = dict.fromkeys(range(300))
+table2 = dict.fromkeys(range(300))
+numbers = {*range(300)}
+";
+
+#[test]
+fn is_the_same_cold_and_warm() {
+    on_big_stack(|| {
+        let interpreter = Interpreter::without_stdlib(Default::default());
+        interpreter.enter(|vm| {
+            install(vm);
+            install_functions(vm).expect("the builtins are all there");
+            for body in BODIES {
+                let source = format!("{SETUP}\ndef f():\n    {body}\n");
+                let scope = vm.new_scope_with_builtins();
+                let code = vm.compile(&source, compiler::Mode::Exec, "<test>").expect("the body is Python");
+                vm.run_code_obj(code, scope.clone()).map_err(|_| body).expect("the setup runs");
+                let f = scope.globals.get_item("f", vm).map_err(|_| body).expect("f is there");
+                let bill = || {
+                    let (result, usage, trip) = measured(|| f.call((), vm));
+                    assert!(result.is_ok() && trip.is_none(), "{body}");
+                    usage.native_steps
+                };
+                let cold = bill();
+                let _ = bill();
+                let later: Vec<u64> = (0..200).map(|_| bill()).collect();
+                // What a body changes for its own next call is settled by the second.
+                let first = later[0];
+                assert!(later.iter().all(|warm| *warm == first), "{body}: {cold}, then {later:?}");
+                assert_eq!(cold, first, "{body}");
+            }
+        });
+        std::mem::forget(interpreter);
+    });
+}
+
+#[test]
+fn covers_every_native_type() {
+    on_big_stack(|| {
+        let interpreter = Interpreter::without_stdlib(Default::default());
+        interpreter.enter(|vm| {
+            install(vm);
+            let types = patch::native_types(vm);
+            assert!(types.len() > 150, "{} types", types.len());
+            let by_bytecode = ["generator", "coroutine", "coroutine_wrapper", "async_generator_asend"];
+            let by_bytecode = [&by_bytecode[..], &["async_generator_athrow", "anext_awaitable"]].concat();
+            for typ in types {
+                let name = typ.name().to_string();
+                if let Some(next) = typ.slots.iternext.load()
+                    && !by_bytecode.contains(&&*name)
+                {
+                    assert!(super::super::iterators::next::is_guard(next), "{name} steps unguarded");
+                }
+                if let Some(compare) = typ.slots.richcompare.load() {
+                    assert!(super::super::compare::rich_compare::is_guard(compare), "{name} compares unguarded");
+                }
+                if let Some(repr) = typ.slots.repr.load() {
+                    assert!(super::super::compare::repr::is_guard(repr), "{name} is shown unguarded");
+                }
+                if let Some(repeat) = typ.slots.as_sequence.repeat.load() {
+                    assert!(super::super::sequence::repeat::is_guard(repeat), "{name} repeats unguarded");
+                }
+            }
+        });
+        std::mem::forget(interpreter);
+    });
+}
+
+#[test]
+fn is_free_outside_of_a_run() {
+    on_big_stack(|| {
+        let interpreter = Interpreter::without_stdlib(Default::default());
+        interpreter.enter(|vm| {
+            install(vm);
+            let scope = vm.new_scope_with_builtins();
+            let source = "R = len(str(list(range(10**6)))), (1 << 10**6).bit_length(), len('a' * 10**8)";
+            let code = vm.compile(source, compiler::Mode::Exec, "<test>").expect("this is Python");
+            assert!(vm.run_code_obj(code, scope).is_ok());
+        });
+        std::mem::forget(interpreter);
+    });
+}
