@@ -45,7 +45,7 @@ impl Stage {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Both,
-    #[cfg(feature = "test-unvalidated")]
+    /// With the validator switched off, by a flag that only this crate's tests have.
     RunAlone,
 }
 
@@ -55,9 +55,7 @@ impl Mode {
         match (self, stage) {
             (Mode::Both, Stage::Run) => &["exception", "budget", "rejected"],
             (Mode::Both, _) => &["rejected"],
-            #[cfg(feature = "test-unvalidated")]
             (Mode::RunAlone, Stage::Compile) => &["ok", "exception", "budget", "rejected"],
-            #[cfg(feature = "test-unvalidated")]
             (Mode::RunAlone, _) => &["exception", "budget", "rejected"],
         }
     }
@@ -65,23 +63,46 @@ impl Mode {
 
 #[test]
 fn both_rings_stop_every_entry() {
-    let entries = entries();
-    let wrong = entries
-        .iter()
-        .zip(run_all(entries.iter().map(|entry| (&entry.name, &*entry.source)).collect()))
-        .filter_map(|(entry, came)| came.and_then(|came| stopped(entry, Mode::Both, &came)).err().map(|why| named(entry, &why)));
-    assert_none("escapes not stopped", wrong.collect());
+    none_escapes(Mode::Both);
+}
+
+#[test]
+fn the_run_ring_alone_stops_every_entry() {
+    none_escapes(Mode::RunAlone);
 }
 
 #[test]
 fn every_control_runs() {
+    controls_run(Mode::Both);
+}
+
+/// With the validator off they must run too: else an entry could be stopped by what breaks ordinary programs.
+#[test]
+fn every_control_runs_without_the_validator() {
+    controls_run(Mode::RunAlone);
+}
+
+fn none_escapes(mode: Mode) {
+    let entries = entries();
+    let sources = entries.iter().map(|entry| (&entry.name, &*entry.source)).collect();
+    let wrong = entries.iter().zip(run_all(mode, sources)).filter_map(|(entry, came)| {
+        came.and_then(|came| stopped(entry, mode, &came)).err().map(|why| named(entry, &why))
+    });
+    assert_none("escapes not stopped", wrong.collect());
+}
+
+fn controls_run(mode: Mode) {
     let entries = entries();
     let sources = entries.iter().map(|entry| (&entry.name, entry.text("control"))).collect();
-    let wrong = entries.iter().zip(run_all(sources)).filter_map(|(entry, came)| {
+    let wrong = entries.iter().zip(run_all(mode, sources)).filter_map(|(entry, came)| {
         came.and_then(|came| {
             expect::check("ok", &came)?;
             let value = came["value"].to_string();
-            if value == entry.text("value") { Ok(()) } else { Err(format!("expected {}, got {value}", entry.text("value"))) }
+            if value == entry.text("value") {
+                Ok(())
+            } else {
+                Err(format!("expected {}, got {value}", entry.text("value")))
+            }
         })
         .err()
         .map(|why| named(entry, &why))
@@ -106,44 +127,6 @@ fn the_compile_ring_alone_rejects() {
     assert_none("escapes not rejected", wrong);
 }
 
-/// With the validator switched off, on one runner, in this process.
-#[cfg(feature = "test-unvalidated")]
-#[test]
-fn the_run_ring_alone_stops_every_entry() {
-    use pycage::{Runner, Value};
-    use serde_json::json;
-
-    let mut runner = Runner::new().unwrap();
-    runner.plant_canary().unwrap();
-    let mut wrong = Vec::new();
-    for entry in &entries() {
-        if !runner.is_alive() {
-            runner = Runner::new().unwrap();
-            runner.plant_canary().unwrap();
-        }
-        let mut run = |source: &str| {
-            let mut sandbox = Sandbox::builder().runner(&runner).build().unwrap();
-            let result = sandbox.compile_unvalidated(&entry.name, source).and_then(|script| sandbox.run::<Value>(&script));
-            let (outcome, shown) = match result {
-                Ok(value) => ("ok", value.to_string()),
-                Err(error @ (Error::Exception(_) | Error::Conversion(_))) => ("exception", format!("{error:?}")),
-                Err(error @ (Error::Syntax(_) | Error::Rejected(_))) => ("rejected", error.to_string()),
-                Err(error @ Error::Budget(_)) => ("budget", error.to_string()),
-                Err(error) => ("crashed", error.to_string()),
-            };
-            json!({ "outcome": outcome, "value": shown, "output": sandbox.take_output(), "error": null })
-        };
-        if let Err(why) = stopped(entry, Mode::RunAlone, &run(&entry.source)) {
-            wrong.push(named(entry, &why));
-        }
-        let control = run(entry.text("control"));
-        if control["outcome"] != "ok" {
-            wrong.push(named(entry, &format!("its control: {control}")));
-        }
-    }
-    assert_none("escapes not stopped by the run ring alone", wrong);
-}
-
 fn stopped(entry: &Entry, mode: Mode, came: &Json) -> Result<(), String> {
     // Only what the script shows counts: a rejection may quote its source.
     let shown = match came["outcome"].as_str() {
@@ -165,24 +148,25 @@ fn stopped(entry: &Entry, mode: Mode, came: &Json) -> Result<(), String> {
 }
 
 /// Runs sources with the canary planted, many on one runner; answers what came of each.
-fn run_all(sources: Vec<(&String, &str)>) -> Vec<Result<Json, String>> {
+fn run_all(mode: Mode, sources: Vec<(&String, &str)>) -> Vec<Result<Json, String>> {
     let batches: Vec<Vec<(&String, &str)>> = sources.chunks(BATCH).map(<[_]>::to_vec).collect();
     let answers = in_parallel(&batches, |batch| {
         let files: Vec<PathBuf> = batch.iter().map(|(name, source)| written(name, source)).collect();
-        let lines = run_files(&files);
+        let lines = run_files(mode, &files);
         match lines {
             Ok(lines) if lines.len() == files.len() => lines.into_iter().map(Ok).collect::<Vec<_>>(),
             // One of them took the process down: each alone, to name it.
-            _ => files.iter().map(|file| run_files(std::slice::from_ref(file)).and_then(only)).collect(),
+            _ => files.iter().map(|file| run_files(mode, std::slice::from_ref(file)).and_then(only)).collect(),
         }
     });
     answers.into_iter().flatten().collect()
 }
 
-fn run_files(files: &[PathBuf]) -> Result<Vec<Json>, String> {
-    let options = ["run", "--json", "--canary", "--timeout", "2000"].map(str::to_owned);
+fn run_files(mode: Mode, files: &[PathBuf]) -> Result<Vec<Json>, String> {
+    let unvalidated = (mode == Mode::RunAlone).then_some("--unvalidated");
+    let options = ["run", "--json", "--canary", "--timeout", "2000"].into_iter().chain(unvalidated).map(str::to_owned);
     let files = files.iter().map(|file| file.display().to_string());
-    let ended = child::pycage(&options.into_iter().chain(files).collect::<Vec<_>>(), b"");
+    let ended = child::pycage(&options.chain(files).collect::<Vec<_>>(), b"");
     if let Some(why) = &ended.killed {
         return Err(format!("{why}; {:.300}", ended.stderr));
     }

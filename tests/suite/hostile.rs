@@ -12,9 +12,8 @@ const BUDGET: [&str; 4] = ["--timeout", "2000", "--max-memory", "67108864"];
 /// A case ends within this, from the start of its process to its end.
 const WITHIN: Duration = Duration::from_millis(2500);
 
-/// Added in the dev profile and on a machine that does other work beside: start-up, and native code without
-/// optimisation between two checkpoints.
-const MARGIN: Duration = if cfg!(debug_assertions) { Duration::from_millis(2500) } else { Duration::from_millis(250) };
+/// Added for the dev profile, and for a machine that does other work beside.
+const MARGIN: Duration = Duration::from_millis(1500);
 
 /// Resident memory of a process that runs a case.
 const RESIDENT: u64 = 256 << 20;

@@ -12,7 +12,9 @@ fn ordinary_programs_print_what_python_prints() {
     for table in CaseTable::read_folder("ordinary") {
         for program in table.entries("program", &["output"]) {
             let mut sandbox = Sandbox::builder().runner(&runner).build().unwrap();
-            let result = sandbox.compile(&program.name, &program.source).and_then(|script| sandbox.run::<pycage::Value>(&script));
+            let result = sandbox
+                .compile(&program.name, &program.source)
+                .and_then(|script| sandbox.run::<pycage::Value>(&script));
             let output = sandbox.take_output();
             if let Err(error) = result {
                 wrong.push(format!("{}: {error}", program.name));
@@ -31,7 +33,7 @@ fn ordinary_programs_cost_the_same_twice() {
     let mut wrong = Vec::new();
     for table in CaseTable::read_folder("ordinary") {
         for program in table.entries("program", &["output"]) {
-            let mut bill = || {
+            let bill = || {
                 let mut sandbox = Sandbox::builder().runner(&runner).build().unwrap();
                 let script = sandbox.compile(&program.name, &program.source).ok()?;
                 let budget = sandbox.budget().clone();

@@ -53,6 +53,7 @@ fn ordinary_tables_are_sound() {
 
 fn is_json(entry: &Entry) {
     let value = entry.text("value");
-    let parsed: serde_json::Value = serde_json::from_str(value).unwrap_or_else(|error| panic!("{}: {error}", entry.name));
+    let parsed: serde_json::Value =
+        serde_json::from_str(value).unwrap_or_else(|error| panic!("{}: {error}", entry.name));
     assert_eq!(parsed.to_string(), value, "{}: not in the form that is compared", entry.name);
 }

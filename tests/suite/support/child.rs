@@ -43,9 +43,7 @@ impl Ended {
     pub fn json(&self) -> Result<Json, String> {
         match <[Json; 1]>::try_from(self.json_lines()?) {
             Ok([line]) => Ok(line),
-            Err(lines) => {
-                Err(format!("{} lines of JSON, not 1; {self:?}", lines.len()).chars().take(1500).collect())
-            }
+            Err(lines) => Err(format!("{} lines of JSON, not 1; {self:?}", lines.len()).chars().take(1500).collect()),
         }
     }
 }

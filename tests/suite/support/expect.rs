@@ -27,9 +27,9 @@ pub fn is_known(one: &str) -> bool {
     match kind {
         "ok" | "any" => detail.is_none(),
         "rejected" | "exception" => detail != Some(""),
-        "budget" => {
-            detail.is_none_or(|limit| ["instructions", "allocations", "memory", "time", "output", "host_calls"].contains(&limit))
-        }
+        "budget" => detail.is_none_or(|limit| {
+            ["instructions", "allocations", "memory", "time", "output", "host_calls"].contains(&limit)
+        }),
         _ => false,
     }
 }

@@ -16,7 +16,8 @@ impl Entry {
     fn read(fields: &Value, known: &[&str]) -> Result<Entry, String> {
         let fields = fields.as_table().ok_or("an entry is a table")?.clone();
         let name = fields.get("name").and_then(Value::as_str).ok_or("an entry needs a name")?.to_owned();
-        let unknown = fields.keys().find(|key| !["name", "source", "parts"].contains(&&***key) && !known.contains(&&***key));
+        let unknown =
+            fields.keys().find(|key| !["name", "source", "parts"].contains(&&***key) && !known.contains(&&***key));
         if let Some(unknown) = unknown {
             return Err(format!("{name}: unknown field {unknown}"));
         }
