@@ -1,5 +1,6 @@
 //! What a run may cost.
 
+use crate::usage::Usage;
 use std::fmt;
 use std::time::Duration;
 
@@ -123,6 +124,35 @@ impl Budget {
     pub fn host_calls(mut self, count: u64) -> Self {
         self.host_calls = count;
         self
+    }
+}
+
+impl Budget {
+    /// What is allowed of a limit, in the limit's unit: a count, bytes, or milliseconds.
+    pub fn allowed(&self, limit: Limit) -> u64 {
+        match limit {
+            Limit::Instructions => self.instructions,
+            Limit::Allocations => self.allocations.value(),
+            Limit::Memory => self.memory.value(),
+            Limit::Time => self.timeout.as_millis() as u64,
+            Limit::Output => self.output,
+            Limit::HostCalls => self.host_calls,
+        }
+    }
+
+    /// This budget for a call, cut down to what a lifetime budget leaves.
+    pub(crate) fn within(&self, lifetime: &Budget, spent: &Usage) -> Budget {
+        let rest = |limit: Limit| lifetime.allowed(limit).saturating_sub(spent.of(limit));
+        let mut cut = self.clone();
+        cut.instructions = cut.instructions.min(rest(Limit::Instructions));
+        cut.timeout = cut.timeout.min(lifetime.timeout.saturating_sub(spent.elapsed));
+        cut.allocations = match cut.allocations {
+            Asked::Default(count) => Asked::Default(count.min(rest(Limit::Allocations))),
+            Asked::ByHost(count) => Asked::ByHost(count.min(rest(Limit::Allocations))),
+        };
+        cut.output = cut.output.min(rest(Limit::Output));
+        cut.host_calls = cut.host_calls.min(rest(Limit::HostCalls));
+        cut
     }
 }
 

@@ -1,6 +1,7 @@
 //! Everything that can go wrong, typed.
 
 use crate::budget::Limit;
+use crate::host::function::HostError;
 use crate::usage::Usage;
 use std::fmt;
 use thiserror::Error as ThisError;
@@ -13,7 +14,7 @@ use thiserror::Error as ThisError;
 /// use pycage::{Error, Sandbox};
 ///
 /// let mut sandbox = Sandbox::new()?;
-/// match sandbox.eval("1 / 0") {
+/// match sandbox.eval::<f64>("1 / 0") {
 ///     Err(Error::Exception(exception)) => {
 ///         assert_eq!(exception.type_name, "ZeroDivisionError");
 ///         assert_eq!(exception.traceback[0].line, 1);
@@ -134,7 +135,7 @@ impl fmt::Display for Rejection {
 }
 
 /// An exception that the script raised.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ScriptException {
     /// The exception's class, for example `ValueError`.
@@ -143,6 +144,9 @@ pub struct ScriptException {
     pub message: String,
     /// Where it was raised, outermost call first.
     pub traceback: Vec<TraceEntry>,
+    /// The host's own error, when the exception is one that a host function raised and the script let through. Downcast
+    /// it with [`std::error::Error::downcast_ref`].
+    pub host_error: Option<HostError>,
     /// What the run cost.
     pub usage: Box<Usage>,
 }
@@ -188,11 +192,13 @@ pub struct TraceEntry {
 
 /// A budget that ran out.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
-#[error("the budget for {limit} ran out: {used} used of {allowed}")]
+#[error("the {}budget for {limit} ran out: {used} used of {allowed}", if *.lifetime { "lifetime " } else { "" })]
 #[non_exhaustive]
 pub struct BudgetExceeded {
     /// Which limit.
     pub limit: Limit,
+    /// Whether it was the sandbox's lifetime budget that ran out, and not the call's.
+    pub lifetime: bool,
     /// What the budget allowed: a count, bytes, or milliseconds.
     pub allowed: u64,
     /// What was used, in the same unit. Work that was refused before it was done is not in it.

@@ -17,8 +17,9 @@ pub use budget::{Budget, Limit};
 pub use error::{
     BudgetExceeded, ConversionError, Error, Rejection, ScriptException, SourceLimit, Stopped, SyntaxError, TraceEntry,
 };
+pub use host::function::{CallFailure, HostError, HostFunction, IntoAnswer};
 pub use meter::allocator::MeteredAlloc;
-pub use meter::hook::{Cancel, HookAction, MeterHook};
+pub use meter::hook::{Cancel, HookAction, MeterHook, Pause};
 pub use policy::Policy;
 pub use runner::Runner;
 pub use sandbox::{LiveUsageView, Sandbox, SandboxBuilder};

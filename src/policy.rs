@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 ///
 /// let mut sandbox = Sandbox::builder().policy(Policy::default()).build()?;
 /// match sandbox.exec("import os") {
-///     Err(Error::Rejected(rejection)) => assert_eq!((rejection.line, rejection.column), (1, 1)),
+///     Err(Error::Rejected(rejection)) => assert_eq!((rejection.line, rejection.column), (1, 8)),
 ///     other => panic!("{other:?}"),
 /// }
 /// # Ok::<(), Error>(())

@@ -1,9 +1,10 @@
 //! The front door: a sandbox, its builder, and calls into it.
 
 use crate::budget::{Budget, Limit};
-use crate::compile;
+use crate::compile::{self, Checks};
 use crate::error::{BudgetExceeded, Error};
 use crate::guard;
+use crate::host::function::{self, HostFunction};
 use crate::meter::fuel::LiveUsage;
 use crate::meter::hook::{Cancel, MeterHook};
 use crate::policy::Policy;
@@ -52,6 +53,9 @@ pub struct Sandbox {
     id: SandboxId,
     config: Arc<Config>,
     budget: Budget,
+    lifetime: Option<Budget>,
+    /// What all calls so far have cost together.
+    spent: Usage,
     output: String,
     live: Arc<LiveUsage>,
 }
@@ -69,6 +73,7 @@ pub struct SandboxBuilder {
     runner: Option<Runner>,
     policy: Policy,
     budget: Budget,
+    lifetime: Option<Budget>,
     hook: Option<Arc<dyn MeterHook>>,
 }
 
@@ -91,6 +96,29 @@ impl SandboxBuilder {
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
+        self
+    }
+
+    /// A budget for all calls together, beside that of each call. Its instructions, time, allocations, output and host
+    /// calls add up; its memory and recursion limits have no further effect, as those hold at any time anyway.
+    ///
+    /// ```
+    /// use pycage::{Budget, Error, Limit, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::builder().lifetime_budget(Budget::default().instructions(5_000)).build()?;
+    /// let stop = loop {
+    ///     match sandbox.exec("for i in range(100): pass") {
+    ///         Ok(()) => {}
+    ///         Err(Error::Budget(stop)) => break stop,
+    ///         Err(other) => panic!("{other}"),
+    ///     }
+    /// };
+    /// assert!(stop.lifetime && stop.limit == Limit::Instructions);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn lifetime_budget(mut self, budget: Budget) -> Self {
+        self.lifetime = Some(budget);
         self
     }
 
@@ -118,6 +146,8 @@ impl SandboxBuilder {
             id: SandboxId(NEXT.fetch_add(1, Ordering::Relaxed)),
             config: Arc::new(Config { policy: self.policy, hook: self.hook, cancel: Cancel::default() }),
             budget: self.budget,
+            lifetime: self.lifetime,
+            spent: Usage::default(),
             output: String::new(),
             live: Arc::default(),
         })
@@ -177,10 +207,24 @@ impl Sandbox {
     /// # Errors
     /// [`Error::Syntax`] and [`Error::Rejected`] for what the source is; [`Error::Lost`] when the runner is.
     pub fn compile(&self, name: &str, source: &str) -> Result<Script, Error> {
+        self.compile_checked(name, source, Checks::All)
+    }
+
+    /// Compiles source without validating it. For this crate's tests of the run ring alone: never in a host.
+    ///
+    /// # Errors
+    /// As [`Sandbox::compile`].
+    #[cfg(feature = "test-hooks")]
+    #[doc(hidden)]
+    pub fn compile_unvalidated(&self, name: &str, source: &str) -> Result<Script, Error> {
+        self.compile_checked(name, source, Checks::LimitsOnly)
+    }
+
+    fn compile_checked(&self, name: &str, source: &str, checks: Checks) -> Result<Script, Error> {
         let (name, source, config) = (name.to_owned(), source.to_owned(), self.config.clone());
         // On the runner for its stack: the compiler recurses over the tree.
         let compiled = self.runner.call(COMPILE_PATIENCE, Arc::default(), move |_, _| {
-            compile::compile(&source, &name, &config.policy).map(|compiled| Script::new(&name, compiled))
+            compile::compile(&source, &name, &config.policy, checks).map(|compiled| Script::new(&name, compiled))
         })?;
         compiled
     }
@@ -253,9 +297,24 @@ impl Sandbox {
         self.dispatch(op, self.budget.clone()).map(drop)
     }
 
+    /// Makes a closure a global function of the sandbox; see [`HostFunction`].
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when the name begins with two underscores.
+    pub fn function<Args: 'static>(&mut self, name: &str, function: impl HostFunction<Args>) -> Result<(), Error> {
+        let op = Op::SetFunction(name.to_owned(), function::erase(function));
+        self.dispatch(op, self.budget.clone()).map(drop)
+    }
+
     /// What scripts have printed since the last time it was taken.
     pub fn take_output(&mut self) -> String {
         std::mem::take(&mut self.output)
+    }
+
+    /// What all calls so far have cost together: counts and times are sums, `peak_bytes` is the highest, `live_bytes` the
+    /// last.
+    pub fn total_usage(&self) -> &Usage {
+        &self.spent
     }
 
     /// The budget of calls that are given no other.
@@ -295,25 +354,46 @@ impl Sandbox {
     }
 
     fn dispatch(&mut self, op: Op, budget: Budget) -> Result<(Value, Usage), Error> {
-        let patience = budget.timeout.saturating_add(GRACE);
-        let call =
-            Call { sandbox: self.id, config: self.config.clone(), budget: budget.clone(), live: self.live.clone(), op };
-        let done = self.runner.call(patience, self.live.clone(), move |cage, _| cage.run(call));
-        let Done { result, usage, output } = match done {
-            Ok(done) => done,
-            // The thread was parked at the hard memory limit: for the host, a memory budget that ran out.
-            Err(CallError::NoAnswer(NoAnswer::OutOfMemory(usage))) => {
-                return Err(Error::Budget(BudgetExceeded {
-                    limit: Limit::Memory,
-                    allowed: budget.memory.value(),
-                    used: usage.live_bytes,
-                    usage: Box::new(usage),
-                }));
-            }
-            Err(why) => return Err(why.into()),
+        let effective = match &self.lifetime {
+            Some(lifetime) => budget.within(lifetime, &self.spent),
+            None => budget.clone(),
         };
+        let patience = effective.timeout.saturating_add(GRACE);
+        let call = Call {
+            sandbox: self.id,
+            config: self.config.clone(),
+            budget: effective.clone(),
+            live: self.live.clone(),
+            op,
+        };
+        let done = self.runner.call(patience, self.live.clone(), move |cage, _| cage.run(call));
+        let Done { result, usage, output } = done.map_err(|why| match why {
+            // The thread was parked at the hard memory limit: for the host, a memory budget that ran out.
+            CallError::NoAnswer(NoAnswer::OutOfMemory(usage)) => Error::Budget(BudgetExceeded {
+                limit: Limit::Memory,
+                lifetime: false,
+                allowed: budget.memory.value(),
+                used: usage.live_bytes,
+                usage: Box::new(usage),
+            }),
+            why => why.into(),
+        })?;
+        self.spent.add(&usage);
         self.output.push_str(&output);
-        result.map(|value| (value, usage))
+        match result {
+            Ok(value) => Ok((value, usage)),
+            Err(Error::Budget(mut stop)) => {
+                if let Some(lifetime) = &self.lifetime
+                    && stop.allowed < budget.allowed(stop.limit)
+                {
+                    stop.lifetime = true;
+                    stop.allowed = lifetime.allowed(stop.limit);
+                    stop.used = self.spent.of(stop.limit);
+                }
+                Err(Error::Budget(stop))
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

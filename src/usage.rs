@@ -1,5 +1,6 @@
 //! The bill of a run.
 
+use crate::budget::Limit;
 use std::time::Duration;
 
 /// What a run cost.
@@ -31,4 +32,32 @@ pub struct Usage {
     pub elapsed: Duration,
     /// Wall-clock time spent in the host's own functions.
     pub host_time: Duration,
+}
+
+impl Usage {
+    /// What was used of a limit, in the limit's unit: a count, bytes, or milliseconds.
+    pub fn of(&self, limit: Limit) -> u64 {
+        match limit {
+            Limit::Instructions => self.instructions + self.native_steps,
+            Limit::Allocations => self.allocations,
+            Limit::Memory => self.peak_bytes,
+            Limit::Time => self.elapsed.as_millis() as u64,
+            Limit::Output => self.output_bytes,
+            Limit::HostCalls => self.host_calls,
+        }
+    }
+
+    /// Adds a later call.
+    pub(crate) fn add(&mut self, call: &Usage) {
+        self.instructions += call.instructions;
+        self.native_steps += call.native_steps;
+        self.allocations += call.allocations;
+        self.allocated_bytes += call.allocated_bytes;
+        self.live_bytes = call.live_bytes;
+        self.peak_bytes = self.peak_bytes.max(call.peak_bytes);
+        self.output_bytes += call.output_bytes;
+        self.host_calls += call.host_calls;
+        self.elapsed += call.elapsed;
+        self.host_time += call.host_time;
+    }
 }

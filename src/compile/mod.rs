@@ -1,18 +1,90 @@
-pub(crate) mod limits {
-    #[derive(Clone, Debug, Default)]
-    pub struct SourceLimits;
-}
-use crate::error::Error;
+//! The compile ring: limits, parse, validate, compile, instrument.
+//!
+//! * [`limits`]: what is refused before it costs anything.
+//! * [`parse`]: from text to the checked tree.
+//! * [`validate`]: the closed allow-list of grammar and names.
+//! * [`names`]: which names a script may use, for all rings.
+//! * [`instrument`]: meters and guards in the bytecode.
+
+pub(crate) mod instrument;
+pub(crate) mod limits;
+pub(crate) mod names;
+pub(crate) mod parse;
+pub(crate) mod validate;
+mod violation;
+
+use crate::error::{Error, SyntaxError};
 use crate::policy::Policy;
-use rustpython_vm::{PyRef, VirtualMachine, builtins::PyCode};
-pub(crate) struct Compiled(String, String);
-pub(crate) fn compile(source: &str, name: &str, _p: &Policy) -> Result<Compiled, Error> {
-    Ok(Compiled(source.into(), name.into()))
-}
-pub(crate) fn load(c: &Compiled, vm: &VirtualMachine) -> Result<PyRef<PyCode>, Error> {
-    vm.compile(&c.0, rustpython_vm::compiler::Mode::BlockExpr, &c.1).map_err(|e| Error::Setup(e.to_string()))
+use instrument::{NamePolicy, Options};
+use rustpython_ast::{Mod, Stmt};
+use rustpython_codegen::compile::{CompileOpts, compile_top};
+use rustpython_compiler_core::Mode;
+use rustpython_compiler_core::bytecode::CodeObject;
+use rustpython_source_file::SourceFile;
+use rustpython_vm::builtins::PyCode;
+use rustpython_vm::{PyRef, VirtualMachine};
+use validate::Grant;
+
+/// Which checks a source goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checks {
+    All,
+    /// All but the validator, to test that the run ring holds without it.
+    #[cfg(feature = "test-hooks")]
+    LimitsOnly,
 }
 
-pub(crate) fn disassemble(_c: &PyCode) -> String {
-    String::new()
+/// Bytecode of a script that passed its checks, bound to no interpreter yet.
+pub(crate) struct Compiled {
+    code: CodeObject,
+}
+
+/// From text to bytecode.
+///
+/// The code answers the value of the last statement if that is an expression. To be called with a big stack: the compiler
+/// recurses over the tree.
+pub(crate) fn compile(source: &str, name: &str, policy: &Policy, checks: Checks) -> Result<Compiled, Error> {
+    let grants = |module: &str| if policy.modules.contains(module) { Grant::Granted } else { Grant::Denied };
+    let (tree, file) = match checks {
+        Checks::All => parse::parse_checked(source, name, &policy.limits, Some(&grants))?,
+        #[cfg(feature = "test-hooks")]
+        Checks::LimitsOnly => parse::parse_checked(source, name, &policy.limits, None)?,
+    };
+    let mode = if ends_in_expression(&tree) { Mode::BlockExpr } else { Mode::Exec };
+    match compile_top(tree, file.clone(), mode, CompileOpts::default()) {
+        Ok(code) => Ok(Compiled { code }),
+        Err(error) => Err(syntax_error(&file, &error)),
+    }
+}
+
+/// Instruments the bytecode for one interpreter.
+pub(crate) fn load(compiled: &Compiled, vm: &VirtualMachine) -> Result<PyRef<PyCode>, Error> {
+    instrument::instrument(compiled.code.clone(), vm, &OPTIONS)
+        .map_err(|error| Error::Setup(format!("{error}; this is a defect of pycage, please report it")))
+}
+
+/// A listing of instrumented code, for people.
+pub(crate) fn disassemble(code: &PyCode, vm: &VirtualMachine) -> String {
+    instrument::disasm(code, vm)
+}
+
+const OPTIONS: Options = Options::new(NamePolicy {
+    attribute: |name| names::attribute(name).is_ok(),
+    special_on_super: names::special_on_super,
+    definable_special: names::definable_special,
+    reference: |name| names::name(name, names::Scope::Function, names::Use::Read).is_ok(),
+});
+
+fn ends_in_expression(tree: &Mod) -> bool {
+    match tree {
+        Mod::Module(module) => matches!(module.body.last(), Some(Stmt::Expr(_))),
+        Mod::Expression(_) => true,
+    }
+}
+
+/// What the parser lets through and the compiler refuses, such as `return` outside of a function.
+fn syntax_error(file: &SourceFile, error: &rustpython_codegen::error::CodegenError) -> Error {
+    let (line, column) =
+        error.location.map_or((1, 1), |location| (location.line.get() as u32, location.character_offset.get() as u32));
+    Error::Syntax(SyntaxError { message: error.error.to_string(), file: file.name().to_owned(), line, column })
 }

@@ -1,22 +1,76 @@
+//! The run ring: what a running script can reach, and what native code may do for it.
+//!
+//! * [`names`]: which names may be asked for, as told by the compile ring.
+//! * [`attributes`]: `getattr` and its kin, for names that are only known at run time.
+//! * [`builtins`]: the whitelist a sandbox starts from.
+//! * [`class`]: `__build_class__`.
+//! * [`facade`]: granted modules as scripts see them, and the importer that hands them out.
+//! * [`format`](mod@format): `str.format` and `str.format_map`.
+//! * [`isolate`]: what is closed in each interpreter.
+//! * [`native`]: native work is charged or refused before it is done.
+//! * [`streams`]: where `print` goes.
+//! * [`types`]: what is taken out of the built-in types, once for the process.
+//! * [`anonymous`]: `repr` and `hash` that do not tell the host's addresses.
+
+pub(crate) mod anonymous;
+pub(crate) mod attributes;
+pub(crate) mod builtins;
+pub(crate) mod class;
+pub(crate) mod facade;
+pub(crate) mod format;
+pub(crate) mod isolate;
+pub(crate) mod names;
+pub(crate) mod native;
+pub(crate) mod streams;
+pub(crate) mod types;
+
+use crate::compile;
 use crate::error::Error;
-use rustpython_vm::{VirtualMachine, builtins::PyDictRef};
-pub(crate) fn close_off(_vm: &VirtualMachine) {}
-pub(crate) fn grantable(_: &str) -> bool {
-    false
+use builtins::BuiltinsTemplate;
+use rustpython_vm::builtins::PyDictRef;
+use rustpython_vm::{PyResult, VirtualMachine};
+use std::sync::Once;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+/// What the sandboxes of one interpreter start from.
+pub(crate) struct Ground {
+    builtins: BuiltinsTemplate,
 }
-pub(crate) fn new_globals(vm: &VirtualMachine) -> Result<PyDictRef, Error> {
-    let d = vm.ctx.new_dict();
-    d.set_item("__builtins__", vm.builtins.dict().into(), vm).unwrap();
-    Ok(d)
-}
-pub(crate) mod streams {
-    pub(crate) struct Capture;
-    impl Capture {
-        pub fn begin() -> Self {
-            Capture
-        }
-        pub fn finish(self) -> String {
-            String::new()
-        }
+
+impl Ground {
+    /// Closes a new interpreter, before any script is read: the built-in types once for the process, the rest in each.
+    pub(crate) fn prepare(vm: &VirtualMachine) -> PyResult<Ground> {
+        names::set_rules(names::NameRules {
+            attribute: |name| compile::names::attribute(name).is_ok(),
+            special_method: compile::names::definable_special,
+        });
+        static GUARDED: Once = Once::new();
+        GUARDED.call_once(|| {
+            types::harden(vm);
+            native::install(vm);
+        });
+        isolate::isolate(vm)?;
+        Ok(Ground { builtins: BuiltinsTemplate::new(&|_| false, vm)? })
     }
+
+    /// The globals of a new sandbox.
+    pub(crate) fn new_globals(&self, vm: &VirtualMachine) -> Result<PyDictRef, Error> {
+        let globals = vm.ctx.new_dict();
+        let fill = || -> PyResult<()> {
+            // Where the interpreter looks for the builtins of a scope. No script can spell either name.
+            globals.set_item(vm.ctx.intern_str("__builtins__"), self.builtins.shared().into(), vm)?;
+            globals.set_item(vm.ctx.intern_str("__name__"), vm.ctx.new_str("__main__").into(), vm)
+        };
+        fill().map_err(|_| Error::Setup("the globals of a sandbox could not be made".to_owned()))?;
+        Ok(globals)
+    }
+}
+
+/// Whether there is a module of this name that a policy can grant.
+pub(crate) fn grantable(_name: &str) -> bool {
+    false
 }

@@ -6,9 +6,10 @@
 //! probe fails, so no handler of the script can run on.
 
 use crate::budget::Limit;
+use crate::host::function::HostError;
 use crate::meter::allocator;
 use crate::meter::hook::{HookAction, MeterHook};
-use crate::runner::world;
+use crate::runner::{thread, world};
 use crate::usage::Usage;
 use rustpython_vm::VirtualMachine;
 use rustpython_vm::builtins::PyBaseExceptionRef;
@@ -99,6 +100,8 @@ pub(crate) struct RunState {
     pub host_time: Duration,
     pub output_bytes: u64,
     pub host_calls: u64,
+    /// The last error that a host function returned, and the exception that stands for it.
+    pub host_error: Option<(PyBaseExceptionRef, HostError)>,
     pub trip: Option<Trip>,
 }
 
@@ -338,12 +341,19 @@ fn look(meter: &Meter, vm: &VirtualMachine) -> Option<Trip> {
     // The hook is host code: it is called with no borrow held, and what it allocates is not the script's.
     let answer = hook.map(|(hook, usage)| {
         let _paused = allocator::pause();
-        hook.checkpoint(&usage)
+        thread::on_the_hosts_time(vm, || hook.checkpoint(&usage))
     });
+    if let Some(HookAction::Pause(pause)) = &answer {
+        let cancel = meter.run.borrow().as_ref()?.cancel.clone();
+        thread::on_the_hosts_time(vm, || pause.wait(&cancel));
+        if cancel.load(Ordering::Acquire) {
+            return Some(Trip::Cancelled);
+        }
+    }
     let mut borrow = meter.run.borrow_mut();
     let run = borrow.as_mut()?;
     match answer {
-        None | Some(HookAction::Continue) => {}
+        None | Some(HookAction::Continue | HookAction::Pause(_)) => {}
         Some(HookAction::Extend(more)) => run.instructions = run.instructions.saturating_add(more),
         Some(HookAction::Stop(reason)) => return Some(Trip::Stopped(reason)),
     }

@@ -1,8 +1,10 @@
 //! The host's say while a script runs: a hook at checkpoints, and a cancel handle.
 
 use crate::usage::Usage;
+use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Called on the runner thread at checkpoints (every few thousand instructions) with the usage so far.
 ///
@@ -43,9 +45,69 @@ pub enum HookAction {
     Continue,
     /// Go on, and allow that many further instructions.
     Extend(u64),
+    /// Wait until the [`Pause`] is lifted, or the run is cancelled. The wait is not the script's time.
+    Pause(Pause),
     /// End the run with [`Error::Stopped`](crate::Error::Stopped) and this reason.
     Stop(String),
 }
+
+/// A barrier that a [`MeterHook`] can put in front of a run, and that any thread can lift.
+///
+/// ```
+/// use pycage::{HookAction, Pause, Sandbox};
+/// use std::time::Duration;
+///
+/// let pause = Pause::new();
+/// let lifter = pause.clone();
+/// std::thread::spawn(move || {
+///     std::thread::sleep(Duration::from_millis(20));
+///     lifter.lift();
+/// });
+/// let mut sandbox = Sandbox::builder().hook(move |_: &pycage::Usage| HookAction::Pause(pause.clone())).build()?;
+/// assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
+/// # Ok::<(), pycage::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Pause(Arc<Barrier>);
+
+#[derive(Debug, Default)]
+struct Barrier {
+    lifted: Mutex<bool>,
+    changed: Condvar,
+}
+
+/// How often a paused run looks whether it was cancelled.
+const CANCEL_POLL: Duration = Duration::from_millis(5);
+
+impl Pause {
+    /// A barrier that stands.
+    pub fn new() -> Self {
+        Pause::default()
+    }
+
+    /// Lets the run go on, now and whenever it meets this barrier again.
+    pub fn lift(&self) {
+        *self.0.lifted.lock() = true;
+        self.0.changed.notify_all();
+    }
+
+    /// Waits until it is lifted or `cancelled` is set.
+    pub(crate) fn wait(&self, cancelled: &AtomicBool) {
+        let mut lifted = self.0.lifted.lock();
+        while !*lifted && !cancelled.load(Ordering::Acquire) {
+            self.0.changed.wait_for(&mut lifted, CANCEL_POLL);
+        }
+    }
+}
+
+impl PartialEq for Pause {
+    /// The same barrier.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Pause {}
 
 /// Stops the calls of one sandbox from any thread.
 ///
@@ -58,9 +120,9 @@ pub enum HookAction {
 /// let mut sandbox = Sandbox::new()?;
 /// let cancel = sandbox.cancel_handle();
 /// cancel.cancel();
-/// assert!(matches!(sandbox.eval("1 + 1"), Err(Error::Cancelled(_))));
+/// assert!(matches!(sandbox.eval::<i64>("1 + 1"), Err(Error::Cancelled(_))));
 /// cancel.reset();
-/// assert!(sandbox.eval("1 + 1").is_ok());
+/// assert!(sandbox.eval::<i64>("1 + 1").is_ok());
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]

@@ -1,9 +1,9 @@
 //! The sandboxes of a runner, as scopes in its interpreter, and the running of scripts in them.
 
-use crate::budget::{Budget, Limit};
+use crate::budget::Budget;
 use crate::error::{BudgetExceeded, Error, ScriptException, Stopped, TraceEntry};
-use crate::guard;
-use crate::host::convert;
+use crate::guard::{Ground, streams};
+use crate::host::{convert, function};
 use crate::meter::allocator::{self, Account, MemoryLimits};
 use crate::meter::fuel::{self, LiveUsage, Run, RunState, Trip};
 use crate::runner::world;
@@ -34,6 +34,7 @@ pub(crate) struct SandboxId(pub u64);
 /// Everything on a runner's thread beside its interpreter.
 pub(crate) struct Cage<'vm> {
     vm: &'vm VirtualMachine,
+    ground: Ground,
     scopes: HashMap<SandboxId, SandboxScope>,
     scripts: HashMap<ScriptId, (Script, PyRef<PyCode>)>,
     garbage_bytes: u64,
@@ -57,6 +58,8 @@ pub(crate) enum Op {
     Get(String),
     /// Sets a global.
     Set(String, Value),
+    /// Makes a function of the host a global.
+    SetFunction(String, function::Erased),
 }
 
 /// A call into a sandbox.
@@ -76,8 +79,16 @@ pub(crate) struct Done {
 }
 
 impl<'vm> Cage<'vm> {
-    pub(crate) fn new(vm: &'vm VirtualMachine) -> Self {
-        Cage { vm, scopes: HashMap::new(), scripts: HashMap::new(), garbage_bytes: 0, garbage_sandboxes: 0 }
+    /// Closes the interpreter off, and makes room for sandboxes.
+    pub(crate) fn new(vm: &'vm VirtualMachine) -> PyResult<Self> {
+        Ok(Cage {
+            vm,
+            ground: Ground::prepare(vm)?,
+            scopes: HashMap::new(),
+            scripts: HashMap::new(),
+            garbage_bytes: 0,
+            garbage_sandboxes: 0,
+        })
     }
 
     /// Runs a call to its end.
@@ -123,7 +134,7 @@ impl<'vm> Cage<'vm> {
 
     /// A listing of a script's instrumented code.
     pub(crate) fn disassemble(&mut self, script: &Script) -> Result<String, Error> {
-        Ok(crate::compile::disassemble(&*self.load(script)?))
+        Ok(crate::compile::disassemble(&*self.load(script)?, self.vm))
     }
 
     fn try_run(&mut self, call: Call) -> Result<Done, Error> {
@@ -134,7 +145,7 @@ impl<'vm> Cage<'vm> {
         };
         let scope = match self.scopes.entry(call.sandbox) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(SandboxScope::new(vm)?),
+            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(SandboxScope::new(&self.ground, vm)?),
         };
         let budget = &call.budget;
         let limits = memory_limits(budget)?;
@@ -154,12 +165,12 @@ impl<'vm> Cage<'vm> {
         let outer_limit = vm.recursion_limit.get();
         vm.recursion_limit.set(vm.current_recursion_depth() + budget.recursion);
         let globals = scope.globals.clone();
-        let (op, output) = (call.op, guard::streams::Capture::begin());
-        let (result, mut usage, trip) =
-            allocator::billed(&scope.account, limits, || fuel::metered(run, || perform(vm, &globals, op, code)));
+        let op = call.op;
+        let ((result, mut usage, trip), output) = streams::captured(|| {
+            allocator::billed(&scope.account, limits, || fuel::metered(run, || perform(vm, &globals, op, code)))
+        });
         vm.recursion_limit.set(outer_limit);
         usage.live_bytes = scope.account.held();
-        let output = output.finish();
         let result = match (trip, result) {
             (Some(trip), _) => Err(stopped(trip, budget, usage)),
             (None, Ok(value)) => Ok(value),
@@ -188,10 +199,10 @@ impl<'vm> Cage<'vm> {
 }
 
 impl SandboxScope {
-    fn new(vm: &VirtualMachine) -> Result<Self, Error> {
+    fn new(ground: &Ground, vm: &VirtualMachine) -> Result<Self, Error> {
         let account = Account::open()
             .ok_or_else(|| Error::Setup("about a million sandboxes are alive; drop some first".to_owned()))?;
-        Ok(SandboxScope { globals: guard::new_globals(vm)?, account })
+        Ok(SandboxScope { globals: ground.new_globals(vm)?, account })
     }
 }
 
@@ -227,7 +238,14 @@ fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<
             Some(value) if public(&name) => Ok(value),
             _ => Err(Error::Setup(format!("the sandbox has no global named '{name}'"))),
         }),
-        Op::Set(name, value) => set_global(vm, globals, &name, &value),
+        Op::Set(name, value) => match convert::to_python(&value, vm) {
+            Ok(object) => set_global(vm, globals, &name, object),
+            Err(error) => Ok(Err(error.into())),
+        },
+        Op::SetFunction(name, function) => {
+            let object = function::object(&name, function, vm);
+            set_global(vm, globals, &name, object)
+        }
     });
     match result {
         Ok(Ok(object)) => {
@@ -268,17 +286,12 @@ fn call_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, args: Vec<V
     function.call(objects, vm).and_then(|result| drive(result, vm)).map(Ok)
 }
 
-fn set_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, value: &Value) -> Performed {
+fn set_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, object: PyObjectRef) -> Performed {
     if !public(name) {
         return Ok(Err(Error::Setup(format!("'{name}' cannot be the name of a global"))));
     }
-    match convert::to_python(value, vm) {
-        Ok(object) => {
-            globals.set_item(name, object, vm)?;
-            Ok(Ok(vm.ctx.none()))
-        }
-        Err(error) => Ok(Err(error.into())),
-    }
+    globals.set_item(name, object, vm)?;
+    Ok(Ok(vm.ctx.none()))
 }
 
 /// Whether a host may name a global so: the interpreter's own entries in a scope are not for it.
@@ -317,6 +330,10 @@ fn describe(vm: &VirtualMachine, exception: &PyBaseExceptionRef) -> ScriptExcept
         type_name: exception.class().name().to_string(),
         message,
         traceback: traceback(exception),
+        host_error: fuel::with_run(|run| run.state.host_error.take())
+            .flatten()
+            .filter(|(raised, _)| raised.is(exception))
+            .map(|(_, error)| error),
         usage: Box::default(),
     }
 }
@@ -357,13 +374,11 @@ fn stopped(trip: Trip, budget: &Budget, usage: Usage) -> Error {
         Trip::Cancelled => return Error::Cancelled(Box::new(usage)),
         Trip::Stopped(reason) => return Error::Stopped(Stopped { reason, usage: Box::new(usage) }),
     };
-    let (allowed, used) = match limit {
-        Limit::Instructions => (budget.instructions, usage.instructions + usage.native_steps),
-        Limit::Allocations => (budget.allocations.value(), usage.allocations),
-        Limit::Memory => (budget.memory.value(), usage.peak_bytes),
-        Limit::Time => (budget.timeout.as_millis() as u64, usage.elapsed.as_millis() as u64),
-        Limit::Output => (budget.output, usage.output_bytes),
-        Limit::HostCalls => (budget.host_calls, usage.host_calls),
-    };
-    Error::Budget(BudgetExceeded { limit, allowed, used, usage: Box::new(usage) })
+    Error::Budget(BudgetExceeded {
+        limit,
+        lifetime: false,
+        allowed: budget.allowed(limit),
+        used: usage.of(limit),
+        usage: Box::new(usage),
+    })
 }

@@ -73,6 +73,11 @@ impl Queue {
         let _ = self.runner.set(std::thread::current());
     }
 
+    /// Whether the current thread is the runner.
+    pub(crate) fn is_served_here(&self) -> bool {
+        self.runner.get().is_some_and(|runner| runner.id() == std::thread::current().id())
+    }
+
     /// The next job, if it comes within the spin. `None` also when retired.
     pub(crate) fn take_spinning(&self) -> Option<Job> {
         let start = Instant::now();

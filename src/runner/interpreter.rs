@@ -1,9 +1,9 @@
-//! The interpreter of a runner: created once, closed off from the host, never finalised.
+//! The interpreter of a runner: created once, never finalised.
 
 use rustpython_vm::{Interpreter, Settings};
 use std::mem::ManuallyDrop;
 
-/// An interpreter for this thread, hardened before any script is read.
+/// An interpreter for this thread.
 ///
 /// It is never dropped: dropping one leaks most of it anyway, and finalising one slows every other interpreter of the
 /// process for good.
@@ -19,7 +19,5 @@ pub(crate) fn create() -> ManuallyDrop<Interpreter> {
     settings.argv = Vec::new();
     // A fixed seed: the order of sets, and with it the bill, is the same in every process.
     settings.hash_seed = Some(0);
-    let interpreter = ManuallyDrop::new(Interpreter::without_stdlib(settings));
-    interpreter.enter(crate::guard::close_off);
-    interpreter
+    ManuallyDrop::new(Interpreter::without_stdlib(settings))
 }

@@ -120,6 +120,9 @@ impl Runner {
         live: Arc<LiveUsage>,
         job: impl FnOnce(&mut Cage<'_>, &Arc<Watch>) -> T + Send + 'static,
     ) -> Result<T, CallError> {
+        if self.lease.queue.is_served_here() {
+            return Err(CallError::WithinItself);
+        }
         let (answer, waiter) = handover::reply::<Result<T, String>>(live);
         let pushed = self.lease.queue.push(Box::new(move |cage| {
             let watch = answer.watch().clone();
@@ -157,6 +160,8 @@ impl Runner {
 
 /// Why a call came to nothing.
 pub(crate) enum CallError {
+    /// The call came from the runner's own thread, which cannot wait for itself.
+    WithinItself,
     NoAnswer(NoAnswer),
     Panicked(String, Usage),
 }
@@ -164,6 +169,11 @@ pub(crate) enum CallError {
 impl From<CallError> for Error {
     fn from(why: CallError) -> Self {
         match why {
+            CallError::WithinItself => Error::Setup(
+                "a host function cannot call into a sandbox of the runner that it runs on; give that sandbox a runner of \
+                 its own"
+                    .to_owned(),
+            ),
             CallError::NoAnswer(NoAnswer::Lost) => Error::Lost,
             CallError::NoAnswer(NoAnswer::Stuck(usage) | NoAnswer::OutOfMemory(usage)) => Error::Stuck(Box::new(usage)),
             CallError::Panicked(message, usage) => Error::Crashed { message, usage: Box::new(usage) },

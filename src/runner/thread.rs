@@ -1,18 +1,23 @@
 //! The runner's thread: owns the interpreter, takes jobs, survives what they do or is retired.
 
-use crate::meter::allocator;
+use crate::meter::{allocator, fuel};
 use crate::runner::cage::Cage;
 use crate::runner::handover::{Queue, Watch};
-use crate::runner::interpreter;
+use crate::runner::{interpreter, world};
+use parking_lot::Mutex;
+use rustpython_vm::VirtualMachine;
 use rustpython_vm::vm::thread::{current_vm_is_set, save_current_thread};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 thread_local! {
     /// The call that this thread works on, for the allocator's last word.
     static WATCH: RefCell<Option<Arc<Watch>>> = const { RefCell::new(None) };
 }
+
+static STARTING: Mutex<()> = Mutex::new(());
 
 /// Starts a runner thread on `queue`, with that much stack.
 pub(crate) fn start(queue: Arc<Queue>, stack: usize) -> std::io::Result<()> {
@@ -23,12 +28,18 @@ pub(crate) fn start(queue: Arc<Queue>, stack: usize) -> std::io::Result<()> {
 
 fn serve(queue: &Queue) {
     queue.serve_on_this_thread();
+    // One at a time: the first changes the built-in types, which all share.
+    let starting = STARTING.lock();
     let Ok(interpreter) = catch_unwind(interpreter::create) else {
         queue.retire();
         return;
     };
     interpreter.enter(|vm| {
-        let mut cage = Cage::new(vm);
+        let Ok(mut cage) = Cage::new(vm) else {
+            queue.retire();
+            return;
+        };
+        drop(starting);
         loop {
             let job = match queue.take_spinning() {
                 Some(job) => job,
@@ -64,8 +75,23 @@ pub(crate) fn watched<R>(watch: &Arc<Watch>, f: impl FnOnce() -> R) -> R {
 }
 
 /// The call that this thread works on.
-pub(crate) fn current_watch() -> Option<Arc<Watch>> {
+fn current_watch() -> Option<Arc<Watch>> {
     WATCH.with(|current| current.borrow().clone())
+}
+
+/// Runs host code: detached from the interpreter, so that nobody's collection waits for it, and off the script's clock.
+pub(crate) fn on_the_hosts_time<R>(vm: &VirtualMachine, f: impl FnOnce() -> R) -> R {
+    let watch = current_watch();
+    let began = Instant::now();
+    if let Some(watch) = &watch {
+        watch.enter_host();
+    }
+    let result = world::detached(vm, f);
+    if let Some(watch) = &watch {
+        watch.leave_host();
+    }
+    fuel::with_run(|run| run.state.host_time += began.elapsed());
+    result
 }
 
 /// The allocator parks this thread for good: tells the caller, and detaches from the interpreter so that collections on

@@ -8,6 +8,7 @@
 
 use parking_lot::{Condvar, Mutex};
 use rustpython_vm::VirtualMachine;
+use rustpython_vm::builtins::PyType;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -80,6 +81,29 @@ fn wait_for_collection(vm: &VirtualMachine) {
     });
 }
 
+/// Runs code of the host's in the middle of a run: no collection waits for it, and it does not wait for one.
+pub(crate) fn detached<R>(vm: &VirtualMachine, f: impl FnOnce() -> R) -> R {
+    /// Comes back when `f` ends, also by a panic.
+    struct Away;
+    impl Drop for Away {
+        fn drop(&mut self) {
+            let mut world = WORLD.lock();
+            while world.collecting {
+                CHANGED.wait(&mut world);
+            }
+            world.waiting -= 1;
+        }
+    }
+    vm.allow_threads(|| {
+        {
+            WORLD.lock().waiting += 1;
+            CHANGED.notify_all();
+        }
+        let _away = Away;
+        f()
+    })
+}
+
 /// Collects this interpreter's garbage if every other runner gives way in time. The calling thread must be
 /// [`Running`], and hold no lock of the interpreter.
 pub(crate) fn collect(vm: &VirtualMachine, generation: usize) -> bool {
@@ -105,8 +129,29 @@ pub(crate) fn collect(vm: &VirtualMachine, generation: usize) -> bool {
         }
     }
     vm.state.gc.collect_force(generation);
+    forget_dead_classes(vm);
     finish(&mut WORLD.lock());
     true
+}
+
+/// Every class leaves a weak reference in its bases, which upstream drops only when somebody lists the subclasses: the
+/// built-in types would collect them for the life of the process.
+fn forget_dead_classes(vm: &VirtualMachine) {
+    let mut types = vec![vm.ctx.types.object_type.to_owned()];
+    while let Some(class) = types.pop() {
+        let mut subclasses = class.subclasses.write();
+        let before = subclasses.len();
+        subclasses.retain(|weak| match weak.upgrade() {
+            Some(subclass) => {
+                types.extend(subclass.downcast::<PyType>());
+                true
+            }
+            None => false,
+        });
+        if subclasses.len() < before / 2 {
+            subclasses.shrink_to_fit();
+        }
+    }
 }
 
 fn finish(world: &mut World) {

@@ -59,6 +59,10 @@ struct RunArgs {
     /// Plant `_canary_secret` and `hostmod` where no script may reach: one that shows the secret has escaped
     #[arg(long)]
     canary: bool,
+    /// Skip the validator, to test the run ring alone
+    #[cfg(feature = "test-hooks")]
+    #[arg(long, hide = true)]
+    unvalidated: bool,
     /// Scripts; `-` is standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,

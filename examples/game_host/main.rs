@@ -1,0 +1,163 @@
+//! A game that runs plugins of its players: each frame every plugin gets the world and answers with commands.
+//!
+//! The plugins beside this file are good, broken and hostile. The good ones go on frame after frame; the others are
+//! stopped, reported with line and reason, and disabled. At the end there is a bill for each plugin.
+//!
+//! ```text
+//! cargo run --release --ignore-rust-version --example game_host [FOLDER]
+//! ```
+
+mod bill;
+mod plugin;
+mod world;
+
+use bill::Bill;
+use plugin::{Plugin, State};
+use pycage::MeteredAlloc;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use world::World;
+
+/// What the memory limit of the plugins rests on.
+#[global_allocator]
+static ALLOCATOR: MeteredAlloc = MeteredAlloc::system();
+
+const FRAMES: u64 = 120;
+
+fn main() -> ExitCode {
+    let folder = std::env::args_os()
+        .nth(1)
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/game_host/plugins"), PathBuf::from);
+    let mut out = io::stdout().lock();
+    match play(&folder, FRAMES, &mut out).and_then(|played| bill::print(&played, &mut out)) {
+        Ok(()) => ExitCode::SUCCESS,
+        // A reader that went away is no error of the game.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("game_host: {}: {error}", folder.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What became of a plugin by the end of the game.
+struct Played {
+    name: String,
+    state: State,
+    bill: Bill,
+}
+
+/// Plays a whole game, the story going to `out`.
+fn play(folder: &Path, frames: u64, out: &mut impl Write) -> io::Result<Vec<Played>> {
+    let mut plugins = load_all(folder, out)?;
+    let mut world = World::default();
+    for frame in 0..frames {
+        world.begin_frame(frame);
+        let view = world.view();
+        for plugin in plugins.iter_mut().filter(|plugin| plugin.is_on()) {
+            let ticked = plugin.tick(frame, &view);
+            for line in plugin.take_output().lines() {
+                writeln!(out, "{frame:>4}  [{}] {line}", plugin.name())?;
+            }
+            match ticked {
+                Ok(commands) => {
+                    for command in commands {
+                        if let Some(line) = world.apply(command) {
+                            writeln!(out, "{frame:>4}  {line}")?;
+                        }
+                    }
+                }
+                Err(fault) => writeln!(out, "{frame:>4}  ** {}: {fault}", plugin.name())?,
+            }
+        }
+    }
+    writeln!(out, "\n{}", world.summary())?;
+    Ok(plugins.into_iter().map(Plugin::into_played).collect())
+}
+
+fn load_all(folder: &Path, out: &mut impl Write) -> io::Result<Vec<Plugin>> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "py"));
+    // The order of a directory is not the same on every machine, and plugins act in order.
+    files.sort();
+    let mut plugins = Vec::new();
+    for file in files {
+        let (plugin, fault) = Plugin::load(&file)?;
+        match fault {
+            None => writeln!(out, "load  {}", plugin.name())?,
+            Some(fault) => writeln!(out, "load  ** {}: {fault}", plugin.name())?,
+        }
+        plugins.push(plugin);
+    }
+    Ok(plugins)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn game() -> (Vec<Played>, String) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/game_host/plugins");
+        let mut story = Vec::new();
+        let played = play(&folder, FRAMES, &mut story).unwrap();
+        (played, String::from_utf8(story).unwrap())
+    }
+
+    fn state<'a>(played: &'a [Played], name: &str) -> &'a State {
+        &played.iter().find(|played| played.name == name).unwrap().state
+    }
+
+    #[test]
+    fn the_good_go_on_and_the_others_are_stopped() {
+        let (played, story) = game();
+        for good in ["enemy_ai", "loot_table", "wave_spawner", "chat_commands", "quest_bounty"] {
+            let played = played.iter().find(|played| played.name == good).unwrap();
+            assert_eq!(played.state, State::On, "{good}\n{story}");
+            // Its top level, and a tick for each frame.
+            assert_eq!(played.bill.calls, FRAMES + 1, "{good}");
+            assert!(played.bill.usage.instructions > 0, "{good}");
+        }
+        let stopped: [(&str, State, &[&str]); 5] = [
+            ("hostile_snoop", State::Refused, &["hostile_snoop.py:5:", "rejected"]),
+            ("hostile_sneak", State::Disabled { frame: 2 }, &["hostile_sneak.py:6: "]),
+            ("broken_weather", State::Disabled { frame: 92 }, &["broken_weather.py:17: KeyError: 'winter'"]),
+            ("hostile_spin", State::Disabled { frame: 30 }, &["budget for instructions ran out"]),
+            ("hostile_hoard", State::Disabled { frame: 45 }, &["budget for memory ran out"]),
+        ];
+        for (name, wanted, reasons) in stopped {
+            assert_eq!(*state(&played, name), wanted, "{name}\n{story}");
+            let report = story.lines().find(|line| line.contains(&format!("** {name}: "))).unwrap();
+            for reason in reasons {
+                assert!(report.contains(reason), "{report}");
+            }
+        }
+        for never in ["still here", "reached", "found "] {
+            assert!(!story.contains(never), "a hostile plugin got through:\n{story}");
+        }
+    }
+
+    #[test]
+    fn the_good_play_together() {
+        let (_, story) = game();
+        for part in ["Wave 3", "for the bounty 'Pest control'", "@mia: ", "the hero picks up", "gold in the end"] {
+            assert!(story.contains(part), "no {part:?} in\n{story}");
+        }
+    }
+
+    #[test]
+    fn a_second_game_is_the_same_to_the_instruction() {
+        let (first, first_story) = game();
+        let (second, second_story) = game();
+        // Where a memory limit is met depends on what the process has allocated before: the one figure that may differ.
+        let exact = |story: &str| -> Vec<String> {
+            story.lines().filter(|line| !line.contains("budget for memory")).map(str::to_owned).collect()
+        };
+        assert_eq!(exact(&first_story), exact(&second_story));
+        for (first, second) in first.iter().zip(&second).filter(|(first, _)| first.name != "hostile_hoard") {
+            assert_eq!(first.bill.usage.instructions, second.bill.usage.instructions, "{}", first.name);
+            assert_eq!(first.bill.usage.native_steps, second.bill.usage.native_steps, "{}", first.name);
+        }
+    }
+}

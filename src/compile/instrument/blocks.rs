@@ -1,0 +1,164 @@
+//! Basic blocks, their weights, and where their probes stand.
+
+use super::InstrumentError;
+use super::decode::{Code, Decoded, Flow, flow};
+use rustpython_compiler_core::bytecode::Opcode;
+
+/// Straight code is cut into blocks of about this size, so that what is paid ahead stays small and deadlines are kept.
+pub(super) const MAX_BLOCK: usize = 256;
+
+/// The largest weight that is passed on to a block's successors.
+pub(super) const MAX_SUNK: i64 = 16;
+
+/// Which probes stand where.
+pub(super) struct Plan {
+    /// The weight of the probe in front of an instruction, reached by everything that reaches the instruction.
+    pub inside: Vec<Option<i64>>,
+    /// The weight of the probe that only the way from the instruction before passes.
+    pub edge: Vec<Option<i64>>,
+}
+
+struct Block {
+    start: usize,
+    end: usize,
+    weight: i64,
+    probe: bool,
+    successors: Vec<usize>,
+    predecessors: u32,
+}
+
+/// Plans the probes of a code object.
+pub(super) fn plan(code: &Code, source: &Decoded, sink: bool) -> Result<Plan, InstrumentError> {
+    let mut blocks = find(source)?;
+    // The entry block starts with what sets the frame up.
+    blocks[0].weight += surcharge(code);
+    blocks[0].probe = true;
+    if sink {
+        sink_weights(&mut blocks, source);
+    }
+    let count = source.instrs.len();
+    let mut plan = Plan { inside: vec![None; count], edge: vec![None; count] };
+    for (index, block) in blocks.iter().enumerate().filter(|(_, block)| block.probe) {
+        let mut position = if index == 0 { source.entry + 1 } else { block.start };
+        while index != 0 && position < block.end && is_glue(source.instrs[position].op) {
+            position += 1;
+        }
+        let weights = if position < block.end { &mut plan.inside } else { &mut plan.edge };
+        // The last instruction of a code object is never glue, so the position is that of an instruction.
+        *weights.get_mut(position).ok_or_else(|| InstrumentError::new("a block of nothing at the end"))? =
+            Some(block.weight);
+    }
+    Ok(plan)
+}
+
+/// What the VM wants right after a jump, a yield or an unwinding: probes stand behind it.
+///
+/// A `RESUME` must follow its `YIELD_VALUE`, since the VM recognises a suspended `yield from` by that pair;
+/// `PUSH_EXC_INFO` completes the stack that the handler's own ranges count on; the VM jumps over `END_FOR` by looking for
+/// it at the target of `FOR_ITER`, and over `NOT_TAKEN` by looking for it behind the jump.
+fn is_glue(op: Opcode) -> bool {
+    matches!(op, Opcode::Resume | Opcode::PushExcInfo | Opcode::EndFor | Opcode::PopIter | Opcode::NotTaken)
+}
+
+/// What an instruction weighs: one, unless the opcode trace never reports it.
+fn weight_of(source: &Decoded, index: usize) -> i64 {
+    // The trace of a frame begins at its first RESUME. The VM always jumps over END_FOR.
+    i64::from(index > source.entry && !matches!(source.instrs[index].op, Opcode::Resume | Opcode::EndFor))
+}
+
+/// What entering costs beside the instructions: setting up cells and locals. Nothing, for functions of ordinary size.
+fn surcharge(code: &Code) -> i64 {
+    let slots = code.localspluskinds.len() + 2 * (code.cellvars.len() + code.freevars.len());
+    slots as i64 / 64
+}
+
+fn find(source: &Decoded) -> Result<Vec<Block>, InstrumentError> {
+    let instrs = &source.instrs;
+    let mut leaders = vec![0];
+    for index in source.entry + 1..instrs.len() {
+        let before = instrs[index - 1].op;
+        let since = index - leaders.last().copied().unwrap_or(0);
+        if source.is_target[index]
+            || flow(before) != Flow::Next
+            || before == Opcode::YieldValue
+            || (since >= MAX_BLOCK && may_cut_before(instrs[index].op))
+        {
+            leaders.push(index);
+        }
+    }
+    let mut blocks: Vec<Block> = leaders
+        .iter()
+        .enumerate()
+        .map(|(block, &start)| {
+            let end = leaders.get(block + 1).copied().unwrap_or(instrs.len());
+            let weight = (start..end).map(|index| weight_of(source, index)).sum();
+            Block { start, end, weight, probe: weight > 0, successors: Vec::new(), predecessors: 0 }
+        })
+        .collect();
+    for index in 0..blocks.len() {
+        let last = &instrs[blocks[index].end - 1];
+        let mut successors = Vec::new();
+        if matches!(flow(last.op), Flow::Jump | Flow::Branch) {
+            let target = last.target.ok_or_else(|| InstrumentError::new("a jump to nowhere"))?;
+            successors.push(leaders.partition_point(|&leader| leader <= target) - 1);
+        }
+        if matches!(flow(last.op), Flow::Next | Flow::Branch) {
+            successors.push(index + 1);
+        }
+        for &successor in &successors {
+            let successor: &mut Block =
+                blocks.get_mut(successor).ok_or_else(|| InstrumentError::new("control falls off the end"))?;
+            successor.predecessors += 1;
+        }
+        blocks[index].successors = successors;
+    }
+    Ok(blocks)
+}
+
+/// Whether a long block may be cut there: never between two instructions that the VM runs as one.
+fn may_cut_before(op: Opcode) -> bool {
+    matches!(
+        op,
+        Opcode::LoadFast
+            | Opcode::LoadFastBorrow
+            | Opcode::LoadFastLoadFast
+            | Opcode::LoadFastBorrowLoadFastBorrow
+            | Opcode::LoadConst
+            | Opcode::LoadSmallInt
+            | Opcode::LoadName
+            | Opcode::LoadGlobal
+            | Opcode::LoadDeref
+    )
+}
+
+/// Passes the weights of small blocks on to their successors.
+///
+/// A block that is the only predecessor of each of its successors has run once whenever one of them runs, so they can
+/// pay for it: this leaves one probe for each turn of a plain loop. A block whose successor has no probe keeps its own,
+/// so no cycle ever loses its last one. What suspends keeps its own too: it may never be resumed.
+fn sink_weights(blocks: &mut [Block], source: &Decoded) {
+    for index in 1..blocks.len() {
+        let block = &blocks[index];
+        let suspends = source.instrs[block.end - 1].op == Opcode::YieldValue;
+        if suspends || !block.probe || block.weight > MAX_SUNK || source.is_handler[block.start] {
+            continue;
+        }
+        let successors = block.successors.clone();
+        let all_take = successors.iter().all(|&successor| {
+            let taker = &blocks[successor];
+            successor != index
+                && successor != 0
+                && taker.predecessors == 1
+                && taker.probe
+                && !source.is_handler[taker.start]
+        });
+        if successors.is_empty() || !all_take {
+            continue;
+        }
+        let weight = std::mem::take(&mut blocks[index].weight);
+        blocks[index].probe = false;
+        for successor in successors {
+            blocks[successor].weight += weight;
+        }
+    }
+}

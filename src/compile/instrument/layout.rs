@@ -1,0 +1,291 @@
+//! Instructions and insertions back to code units, with their exception table and line table.
+
+use super::blocks::Plan;
+use super::classify::Guard;
+use super::decode::{Code, Constant, Decoded, Direction, direction};
+use super::linetable::{self, Encoder};
+use super::probe::{BlockMeter, Checkpost, Duty, ResultCheck};
+use super::{InstrumentError, Options};
+use rustpython_compiler_core::SourceLocation;
+use rustpython_compiler_core::bytecode::{
+    BinaryOperator, CodeUnit, CodeUnits, ExceptionTableEntry, OpArgByte, Opcode, encode_exception_table,
+};
+use rustpython_vm::{PyObjectRef, VirtualMachine};
+use std::collections::HashMap;
+
+/// The most that an insertion has on the stack at a time.
+const INSERTED_DEPTH: u32 = 2;
+
+/// One instruction of the new code.
+struct Placed {
+    op: Opcode,
+    arg: u32,
+    /// The old instruction that it jumps to.
+    target: Option<usize>,
+    /// The old instruction whose place in the source it has.
+    origin: usize,
+    /// How many `EXTENDED_ARG` it has.
+    prefixes: usize,
+}
+
+/// Puts a code object together anew, with probes and guards. Nested code objects stay as they are.
+pub(super) fn assemble(
+    code: &Code,
+    source: &Decoded,
+    plan: &Plan,
+    guards: &[Guard],
+    vm: &VirtualMachine,
+    options: &Options,
+) -> Result<Code, InstrumentError> {
+    let mut builder = Builder::new(code, source.instrs.len(), vm, options.result_check);
+    for (index, instr) in source.instrs.iter().enumerate() {
+        if let Some(weight) = plan.edge[index] {
+            builder.probe(weight, index);
+        }
+        builder.label(index);
+        if let Some(weight) = plan.inside[index] {
+            builder.probe(weight, index);
+        }
+        builder.guard_before(&guards[index], index);
+        builder.place(placed_op(instr.op), instr.arg, instr.target, index);
+        builder.guard_after(&guards[index], index);
+    }
+    builder.finish(source)
+}
+
+/// The opcode that stands for one of the old code in the new.
+///
+/// The interpreter would specialise `FOR_ITER` for lists or tuples after some turns, past the iterator's slot where
+/// native steps are counted. Specialised for lists from the start, it takes the same way cold and warm: past the slot
+/// for lists and ranges, through it for everything else.
+pub(super) fn placed_op(op: Opcode) -> Opcode {
+    match op {
+        Opcode::ForIter => Opcode::ForIterList,
+        op => op,
+    }
+}
+
+struct Builder<'a> {
+    code: &'a Code,
+    vm: &'a VirtualMachine,
+    placed: Vec<Placed>,
+    /// Old instruction to the new one that jumps to it go to.
+    labels: Vec<usize>,
+    constants: Vec<Constant>,
+    meters: HashMap<i64, u32>,
+    checkposts: HashMap<Guard, u32>,
+    result_check: Option<ResultCheck>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(code: &'a Code, instrs: usize, vm: &'a VirtualMachine, result_check: Option<ResultCheck>) -> Self {
+        Builder {
+            code,
+            vm,
+            placed: Vec::with_capacity(instrs * 2),
+            labels: Vec::with_capacity(instrs + 1),
+            constants: code.constants.to_vec(),
+            meters: HashMap::new(),
+            checkposts: HashMap::new(),
+            result_check,
+        }
+    }
+
+    /// Jumps to old instruction `index` go to what is placed next.
+    fn label(&mut self, index: usize) {
+        debug_assert_eq!(self.labels.len(), index);
+        self.labels.push(self.placed.len());
+    }
+
+    fn place(&mut self, op: Opcode, arg: u32, target: Option<usize>, origin: usize) {
+        self.placed.push(Placed { op, arg, target, origin, prefixes: prefixes(arg) });
+    }
+
+    fn insert(&mut self, op: Opcode, arg: u32, origin: usize) {
+        self.place(op, arg, None, origin);
+    }
+
+    fn probe(&mut self, weight: i64, origin: usize) {
+        let meter = match self.meters.get(&weight) {
+            Some(&meter) => meter,
+            None => {
+                let meter = self.constant(BlockMeter::object(weight, self.vm));
+                self.meters.insert(weight, meter);
+                meter
+            }
+        };
+        self.insert(Opcode::LoadConst, meter, origin);
+        self.insert(Opcode::PopJumpIfTrue, 0, origin);
+    }
+
+    fn guard_before(&mut self, guard: &Guard, origin: usize) {
+        let duty = match guard {
+            Guard::None | Guard::CheckResult => return,
+            Guard::Deny(denial) => Duty::Deny(denial.clone()),
+            Guard::SelfMatching => Duty::SelfMatching,
+            Guard::RealSuper => Duty::RealSuper,
+        };
+        let checkpost = self.checkpost(guard, duty);
+        self.insert(Opcode::LoadConst, checkpost, origin);
+        match guard.operand_depth() {
+            None => self.insert(Opcode::PopJumpIfTrue, 0, origin),
+            // Subscripts the checkpost with a copy of the operand, and leaves the stack as it was.
+            Some(depth) => {
+                self.insert(Opcode::Copy, depth + 1, origin);
+                self.insert(Opcode::BinaryOp, BinaryOperator::Subscr.as_u32(), origin);
+                self.insert(Opcode::PopTop, 0, origin);
+            }
+        }
+    }
+
+    fn guard_after(&mut self, guard: &Guard, origin: usize) {
+        if let (Guard::CheckResult, Some(check)) = (guard, self.result_check) {
+            let checkpost = self.checkpost(guard, Duty::Result(check));
+            self.insert(Opcode::LoadConst, checkpost, origin);
+            self.insert(Opcode::Swap, 2, origin);
+            self.insert(Opcode::BinaryOp, BinaryOperator::Subscr.as_u32(), origin);
+        }
+    }
+
+    fn checkpost(&mut self, guard: &Guard, duty: Duty) -> u32 {
+        if let Some(&constant) = self.checkposts.get(guard) {
+            return constant;
+        }
+        let constant = self.constant(Checkpost::object(duty, self.vm));
+        self.checkposts.insert(guard.clone(), constant);
+        constant
+    }
+
+    fn constant(&mut self, object: PyObjectRef) -> u32 {
+        self.constants.push(Constant::from(object));
+        self.constants.len() as u32 - 1
+    }
+
+    fn finish(mut self, source: &Decoded) -> Result<Code, InstrumentError> {
+        self.labels.push(self.placed.len());
+        let positions = self.fix_positions()?;
+        let (instructions, locations, linetable) = self.emit(source)?;
+        // Where the old instruction went, together with what was put in front of it.
+        let moved = |index: usize| positions[self.labels[index]];
+        let entries: Vec<_> = source
+            .handlers
+            .iter()
+            .map(|handler| {
+                ExceptionTableEntry::new(
+                    moved(handler.start),
+                    moved(handler.end),
+                    moved(handler.target),
+                    handler.depth,
+                    handler.push_lasti,
+                )
+            })
+            .collect();
+        let max_stackdepth = self.code.max_stackdepth.checked_add(INSERTED_DEPTH);
+        let code = self.code;
+        Ok(Code {
+            instructions,
+            locations,
+            flags: code.flags,
+            posonlyarg_count: code.posonlyarg_count,
+            arg_count: code.arg_count,
+            kwonlyarg_count: code.kwonlyarg_count,
+            source_path: code.source_path,
+            first_line_number: code.first_line_number,
+            max_stackdepth: max_stackdepth.ok_or_else(|| InstrumentError::new("the stack is too deep"))?,
+            obj_name: code.obj_name,
+            qualname: code.qualname,
+            constants: self.constants.into_iter().collect(),
+            names: code.names.clone(),
+            varnames: code.varnames.clone(),
+            cellvars: code.cellvars.clone(),
+            freevars: code.freevars.clone(),
+            localspluskinds: code.localspluskinds.clone(),
+            linetable,
+            exceptiontable: encode_exception_table(&entries),
+        })
+    }
+
+    /// Settles the code unit of each instruction and the arguments of jumps. Prefixes only ever grow, so this ends.
+    fn fix_positions(&mut self) -> Result<Vec<u32>, InstrumentError> {
+        let mut positions = vec![0u32; self.placed.len() + 1];
+        loop {
+            let mut unit = 0;
+            for (index, placed) in self.placed.iter().enumerate() {
+                positions[index] = unit;
+                unit = u32::try_from(placed.units())
+                    .ok()
+                    .and_then(|units| unit.checked_add(units))
+                    // The exception table holds numbers of 30 bits.
+                    .filter(|&unit| unit < 1 << 30)
+                    .ok_or_else(|| InstrumentError::new("the code is too large"))?;
+            }
+            positions[self.placed.len()] = unit;
+            let mut grown = false;
+            for (index, placed) in self.placed.iter_mut().enumerate() {
+                let Some(target) = placed.target else { continue };
+                let target = positions[self.labels[target]];
+                let after = positions[index + 1];
+                let distance = match direction(placed.op) {
+                    Some(Direction::Forward) => target.checked_sub(after),
+                    Some(Direction::Backward) => after.checked_sub(target),
+                    None => None,
+                };
+                placed.arg = distance.ok_or_else(|| InstrumentError::new("a jump in the wrong direction"))?;
+                let needed = prefixes(placed.arg);
+                if needed > placed.prefixes {
+                    placed.prefixes = needed;
+                    grown = true;
+                }
+            }
+            if !grown {
+                return Ok(positions);
+            }
+        }
+    }
+
+    #[expect(clippy::type_complexity, reason = "the three parts of a code object, taken apart at once")]
+    fn emit(
+        &self,
+        source: &Decoded,
+    ) -> Result<(CodeUnits, Box<[(SourceLocation, SourceLocation)]>, Box<[u8]>), InstrumentError> {
+        let code = self.code;
+        let first_line = code.first_line_number.map_or(0, |line| line.get() as i32);
+        let old_positions = linetable::decode(&code.linetable, first_line, code.instructions.len())?;
+        let mut linetable = Encoder::new(first_line);
+        let mut units = Vec::new();
+        let mut locations = Vec::new();
+        for placed in &self.placed {
+            let unit = source.instrs[placed.origin].unit as usize;
+            for prefix in (1..=placed.prefixes).rev() {
+                units.push(code_unit(Opcode::ExtendedArg, placed.arg >> (8 * prefix)));
+            }
+            units.push(code_unit(placed.op, placed.arg));
+            units.extend(std::iter::repeat_n(code_unit(Opcode::Cache, 0), placed.op.cache_entries()));
+            if let Some(location) = code.locations.get(unit) {
+                locations.extend(std::iter::repeat_n(*location, placed.units()));
+            }
+            linetable.push(old_positions[unit], placed.units());
+        }
+        Ok((CodeUnits::from(units), locations.into_boxed_slice(), linetable.finish()))
+    }
+}
+
+impl Placed {
+    fn units(&self) -> usize {
+        self.prefixes + 1 + self.op.cache_entries()
+    }
+}
+
+fn code_unit(op: Opcode, arg: u32) -> CodeUnit {
+    CodeUnit::new(op.into(), OpArgByte::new(arg as u8))
+}
+
+/// How many `EXTENDED_ARG` an argument needs.
+fn prefixes(arg: u32) -> usize {
+    match arg {
+        0..=0xff => 0,
+        0x100..=0xffff => 1,
+        0x1_0000..=0xff_ffff => 2,
+        _ => 3,
+    }
+}

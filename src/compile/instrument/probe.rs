@@ -1,0 +1,199 @@
+//! The native objects that stand in the constants of instrumented code.
+//!
+//! A script never holds one: an instruction takes it from the constants and the next one consumes it. They have no
+//! attributes and cannot be made by a call.
+
+use crate::meter::fuel;
+use rustpython_vm::builtins::PyType;
+use rustpython_vm::class::{PyClassImpl, StaticType};
+use rustpython_vm::protocol::{PyMapping, PyMappingMethods, PyNumber, PyNumberMethods};
+use rustpython_vm::types::{AsMapping, AsNumber};
+use rustpython_vm::{
+    AsObject, Context, Py, PyObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass,
+};
+
+/// Looks at the result of an operator; an error is raised in place of the result.
+pub(crate) type ResultCheck = fn(&PyObject, &VirtualMachine) -> PyResult<()>;
+
+/// Makes the types known to the VM; must come before the first object. They are shared by all interpreters.
+pub(super) fn init_types() {
+    BlockMeter::make_static_type();
+    Checkpost::make_static_type();
+}
+
+/// A block's meter: asking for its truth spends the block's weight.
+#[pyclass(module = false, name = "block_meter")]
+#[derive(Debug)]
+pub(super) struct BlockMeter {
+    pub weight: i64,
+}
+
+impl PyPayload for BlockMeter {
+    fn class(_ctx: &Context) -> &'static Py<PyType> {
+        Self::static_type()
+    }
+}
+
+impl BlockMeter {
+    pub(super) fn object(weight: i64, vm: &VirtualMachine) -> PyObjectRef {
+        let meter: PyRef<BlockMeter> = BlockMeter { weight }.into_ref(&vm.ctx);
+        meter.into()
+    }
+}
+
+#[pyclass(with(AsNumber), flags(DISALLOW_INSTANTIATION))]
+impl BlockMeter {}
+
+impl AsNumber for BlockMeter {
+    fn as_number() -> &'static PyNumberMethods {
+        static METHODS: PyNumberMethods =
+            PyNumberMethods { boolean: Some(spend_block), ..PyNumberMethods::NOT_IMPLEMENTED };
+        &METHODS
+    }
+}
+
+fn spend_block(number: PyNumber<'_>, vm: &VirtualMachine) -> PyResult<bool> {
+    fuel::spend(BlockMeter::number_downcast(number).weight, vm)?;
+    Ok(true)
+}
+
+/// What stands in front of or behind an instruction: asking for its truth, or subscripting it with the operand, raises
+/// or does nothing.
+#[pyclass(module = false, name = "checkpost")]
+#[derive(Debug)]
+pub(super) struct Checkpost {
+    pub duty: Duty,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Duty {
+    /// Its truth is an exception.
+    Deny(Denial),
+    /// Its subscript is a class, which must match itself in a class pattern.
+    SelfMatching,
+    /// Its subscript must be the real `super`.
+    RealSuper,
+    /// Its subscript is a result, which it gives back.
+    Result(ResultCheck),
+}
+
+/// An instruction that must not run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Denial {
+    kind: DenialKind,
+    what: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum DenialKind {
+    Attribute,
+    Import,
+    Name,
+    Feature,
+}
+
+impl Denial {
+    /// An attribute: `AttributeError`.
+    pub(super) fn attribute(name: &str) -> Self {
+        Denial { kind: DenialKind::Attribute, what: format!("'{name}'") }
+    }
+
+    /// A module, or a name in one: `ImportError`.
+    pub(super) fn import(name: &str) -> Self {
+        Denial { kind: DenialKind::Import, what: format!("'{name}'") }
+    }
+
+    /// A variable: `NameError`.
+    pub(super) fn name(name: &str) -> Self {
+        Denial { kind: DenialKind::Name, what: format!("'{name}'") }
+    }
+
+    /// A part of the language: `TypeError`.
+    pub(super) fn feature(what: &str) -> Self {
+        Denial { kind: DenialKind::Feature, what: what.to_owned() }
+    }
+
+    /// What is denied, quoted if it is a name.
+    pub(super) fn what(&self) -> &str {
+        &self.what
+    }
+}
+
+impl PyPayload for Checkpost {
+    fn class(_ctx: &Context) -> &'static Py<PyType> {
+        Self::static_type()
+    }
+}
+
+impl Checkpost {
+    pub(super) fn object(duty: Duty, vm: &VirtualMachine) -> PyObjectRef {
+        let checkpost: PyRef<Checkpost> = Checkpost { duty }.into_ref(&vm.ctx);
+        checkpost.into()
+    }
+}
+
+#[pyclass(with(AsNumber, AsMapping), flags(DISALLOW_INSTANTIATION))]
+impl Checkpost {}
+
+impl AsNumber for Checkpost {
+    fn as_number() -> &'static PyNumberMethods {
+        static METHODS: PyNumberMethods = PyNumberMethods { boolean: Some(deny), ..PyNumberMethods::NOT_IMPLEMENTED };
+        &METHODS
+    }
+}
+
+impl AsMapping for Checkpost {
+    fn as_mapping() -> &'static PyMappingMethods {
+        static METHODS: PyMappingMethods =
+            PyMappingMethods { length: None, subscript: Some(inspect), ass_subscript: None };
+        &METHODS
+    }
+}
+
+fn deny(number: PyNumber<'_>, vm: &VirtualMachine) -> PyResult<bool> {
+    let Duty::Deny(denial) = &Checkpost::number_downcast(number).duty else { return Ok(true) };
+    let exceptions = &vm.ctx.exceptions;
+    let class = match denial.kind {
+        DenialKind::Attribute => exceptions.attribute_error,
+        DenialKind::Import => exceptions.import_error,
+        DenialKind::Name => exceptions.name_error,
+        DenialKind::Feature => exceptions.type_error,
+    };
+    let message = format!("{} is not available in pycage", denial.what);
+    // Not the VM's helpers for these classes: they attach the name or the object to the exception.
+    match vm.invoke_exception(class, vec![vm.ctx.new_str(message).into()]) {
+        Ok(exception) | Err(exception) => Err(exception),
+    }
+}
+
+fn inspect(mapping: PyMapping<'_>, operand: &PyObject, vm: &VirtualMachine) -> PyResult {
+    match &Checkpost::mapping_downcast(mapping).duty {
+        Duty::Deny(_) => {}
+        Duty::SelfMatching => {
+            let types = &vm.ctx.types;
+            let matching = [
+                types.bool_type,
+                types.bytearray_type,
+                types.bytes_type,
+                types.dict_type,
+                types.float_type,
+                types.frozenset_type,
+                types.int_type,
+                types.list_type,
+                types.set_type,
+                types.str_type,
+                types.tuple_type,
+            ];
+            if !matching.iter().any(|class| operand.is(*class)) {
+                return Err(vm.new_type_error("this class accepts no positional patterns in pycage; use keywords"));
+            }
+        }
+        Duty::RealSuper => {
+            if !operand.is(vm.ctx.types.super_type) {
+                return Err(vm.new_type_error("special methods are called through the builtin super() only"));
+            }
+        }
+        Duty::Result(check) => check(operand, vm)?,
+    }
+    Ok(operand.to_owned())
+}

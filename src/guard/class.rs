@@ -1,0 +1,150 @@
+//! `__build_class__`: classes of scripts are plain classes, made of plain bases.
+
+use crate::guard::{attributes, names, types};
+use crate::meter::fuel;
+use parking_lot::Mutex;
+use rustpython_vm::builtins::{PyBaseExceptionRef, PyDictRef, PyFunction, PyStr, PyStrRef, PyTuple, PyTypeRef};
+use rustpython_vm::function::{ArgMapping, FuncArgs};
+use rustpython_vm::{AsObject, PyObjectRef, PyRef, PyResult, VirtualMachine};
+use std::collections::BTreeMap;
+
+/// A class may have that many others above it. Making a class takes time by their number, and so do some lookups.
+const MAX_ABOVE: usize = 100;
+
+/// What making a class takes, in instructions: by itself, for each class above it, for each name and each slot in it.
+const COST: u64 = 500;
+const COST_ABOVE: u64 = 80;
+const COST_NAME: u64 = 40;
+const COST_SLOT: u64 = 80;
+
+/// Names that the compiler puts into the body of a class.
+const COMPILED: [&str; 12] = [
+    "__module__",
+    "__qualname__",
+    "__doc__",
+    "__firstlineno__",
+    "__static_attributes__",
+    "__classcell__",
+    "__classdictcell__",
+    "__annotate__",
+    "__annotate_func__",
+    "__annotations__",
+    "__conditional_annotations__",
+    "__slots__",
+];
+
+/// `__build_class__(function, name, *bases)`.
+pub(crate) fn build_class(args: FuncArgs, vm: &VirtualMachine) -> PyResult {
+    if !args.kwargs.is_empty() {
+        return Err(vm.new_type_error("a class takes no keyword arguments in pycage, and no metaclass"));
+    }
+    let mut given = args.args.into_iter();
+    let (Some(body), Some(name)) = (given.next(), given.next()) else {
+        return Err(vm.new_type_error("__build_class__: not enough arguments"));
+    };
+    let body: PyRef<PyFunction> =
+        body.downcast().map_err(|_| vm.new_type_error("__build_class__: func must be a function"))?;
+    let name: PyStrRef = name.downcast().map_err(|_| vm.new_type_error("__build_class__: name is not a string"))?;
+    let bases = given.map(|base| checked_base(base, vm)).collect::<PyResult<Vec<PyTypeRef>>>()?;
+    let above: usize = bases.iter().map(|base| base.mro.read().len()).sum();
+    if above > MAX_ABOVE {
+        return Err(vm.new_type_error(format!("a class may have at most {MAX_ABOVE} classes above it in pycage")));
+    }
+    fuel::charge(COST + COST_ABOVE * above as u64, vm)?;
+
+    let namespace = vm.ctx.new_dict();
+    body.invoke_with_locals(().into(), Some(ArgMapping::from_dict_exact(namespace.clone())), vm)?;
+    check_namespace(&namespace, vm)?;
+
+    let parents = bases.iter().map(|base| base.clone().into()).collect();
+    let parents = PyTuple::new_ref(parents, &vm.ctx);
+    let class = vm.ctx.types.type_type.as_object().call((name, parents, namespace), vm)?;
+    forget_dead_subclasses(&bases, vm);
+    Ok(class)
+}
+
+fn checked_base(base: PyObjectRef, vm: &VirtualMachine) -> PyResult<PyTypeRef> {
+    let base: PyTypeRef = base.downcast().map_err(|base| {
+        vm.new_type_error(format!("a class cannot be made from a '{}' object in pycage", base.class().name()))
+    })?;
+    if types::may_be_base(&base, vm) {
+        Ok(base)
+    } else {
+        Err(vm.new_type_error(format!("type '{}' is not an acceptable base type", base.name())))
+    }
+}
+
+fn check_namespace(namespace: &PyDictRef, vm: &VirtualMachine) -> PyResult<()> {
+    fuel::charge(COST_NAME * namespace.as_object().length(vm)? as u64, vm)?;
+    for (name, value) in &**namespace {
+        let Some(text) = name.downcast_ref::<PyStr>().and_then(|name| name.to_str()) else {
+            return Err(vm.new_type_error("a name in a class must be valid Unicode"));
+        };
+        if !(text.starts_with("__") && text.ends_with("__")) {
+            continue;
+        }
+        if text == "__slots__" {
+            let slots = checked_slots(&value, vm)?;
+            fuel::charge(COST_SLOT * slots.length(vm)? as u64, vm)?;
+            namespace.set_item("__slots__", slots, vm)?;
+        } else if !COMPILED.contains(&text) && !names::special_method(text) {
+            return Err(refused_in_class(text, vm));
+        }
+    }
+    Ok(())
+}
+
+/// `__slots__` as a tuple of exact strings, so that the interpreter reads what was checked here. A slot's name becomes an
+/// attribute of the class.
+fn checked_slots(slots: &PyObjectRef, vm: &VirtualMachine) -> PyResult<PyObjectRef> {
+    let names: Vec<PyObjectRef> = if slots.downcast_ref::<PyStr>().is_some() {
+        vec![slots.clone()]
+    } else if slots.class().is(vm.ctx.types.tuple_type) || slots.class().is(vm.ctx.types.list_type) {
+        slots.try_to_value(vm)?
+    } else {
+        return Err(vm.new_type_error("__slots__ must be a str, or a tuple or list of them"));
+    };
+    let mut checked = Vec::with_capacity(names.len());
+    for name in names {
+        let Some(text) = name.downcast_ref::<PyStr>().and_then(|name| name.to_str()) else {
+            return Err(vm.new_type_error("__slots__ items must be strings"));
+        };
+        if text.starts_with("__") && text.ends_with("__") {
+            return Err(refused_in_class(text, vm));
+        }
+        let name = vm.ctx.new_str(text);
+        attributes::admit_class_attribute(&name, vm)?;
+        checked.push(name.into());
+    }
+    Ok(vm.ctx.new_tuple(checked).into())
+}
+
+#[cold]
+fn refused_in_class(name: &str, vm: &VirtualMachine) -> PyBaseExceptionRef {
+    vm.new_type_error(format!("a class cannot define '{name}' in pycage"))
+}
+
+/// A type remembers its subclasses weakly, and never forgets the dead ones. Built-in types live as long as the process, so
+/// what they remember is swept from time to time: whenever the list has grown to twice what the last sweep left of it.
+fn forget_dead_subclasses(bases: &[PyTypeRef], vm: &VirtualMachine) {
+    const FIRST_SWEEP: usize = 512;
+    static SWEEP_AT: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
+    let object = vm.ctx.types.object_type.to_owned();
+    let shared = bases.iter().filter(|base| base.heaptype_ext().is_none());
+    for class in shared.chain(bases.is_empty().then_some(&object)) {
+        let length = class.subclasses.read().len();
+        if length < FIRST_SWEEP || length < SWEEP_AT.lock().get(&class.get_id()).copied().unwrap_or(0) {
+            continue;
+        }
+        // What the sweep upgrades may be the last reference, and is dropped without the lock.
+        let mut alive = Vec::new();
+        class.subclasses.write().retain(|weak| match weak.upgrade() {
+            Some(class) => {
+                alive.push(class);
+                true
+            }
+            None => false,
+        });
+        SWEEP_AT.lock().insert(class.get_id(), 2 * alive.len());
+    }
+}

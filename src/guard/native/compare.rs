@@ -1,0 +1,111 @@
+//! Comparing, hashing and showing: what native code does to objects inside of its loops.
+//!
+//! A dict that probes, a list that is searched, a container that is shown call these slots once for each object that they
+//! meet, with no bytecode between. Containers may share their parts, so that a few objects stand for 2**60 comparisons:
+//! each of them is charged for.
+
+use super::cost::{self, charge};
+use super::patch::{guard_slot, slot_family};
+use rustpython_vm::builtins::{PyBytes, PyStr, PyType};
+use rustpython_vm::common::hash::PyHash;
+use rustpython_vm::function::{Either, PyComparisonValue};
+use rustpython_vm::types::PyComparisonOp;
+use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyRef, PyResult, VirtualMachine};
+
+slot_family! {
+    nested rich_compare [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64 65 66 67 68 69 70 71 72 73 74 75 76 77 78 79 80 81 82 83 84 85 86 87 88 89 90 91 92 93 94 95]
+    (a: &PyObject, b: &PyObject, op: PyComparisonOp; vm) -> PyResult<Either<PyObjectRef, PyComparisonValue>> {
+        check_compare(a, b, op, vm)?
+    }
+}
+slot_family! {
+    nested hash [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63] (object: &PyObject; vm) -> PyResult<PyHash> { check_hash(object, vm)? }
+}
+slot_family! {
+    nested repr [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64 65 66 67 68 69 70 71 72 73 74 75 76 77 78 79 80 81 82 83 84 85 86 87 88 89 90 91 92 93 94 95 96 97 98 99 100 101 102 103 104 105 106 107 108 109 110 111 112 113 114 115 116 117 118 119 120 121 122 123 124 125 126 127 128 129 130 131 132 133 134 135 136 137 138 139 140 141 142 143 144 145 146 147 148 149 150 151 152 153 154 155 156 157 158 159 160 161 162 163 164 165 166 167 168 169 170 171 172 173 174 175 176 177 178 179 180 181 182 183 184 185 186 187 188 189 190 191] (object: &PyObject; vm) -> PyResult<PyRef<PyStr>> { check_repr(object, vm)? }
+}
+slot_family! {
+    nested str [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47] (object: &PyObject; vm) -> PyResult<PyRef<PyStr>> { charge(1, vm)? }
+}
+
+pub(super) fn install(types: &[&'static Py<PyType>], vm: &VirtualMachine) {
+    let known = &vm.ctx.types;
+    for typ in types {
+        guard_slot!(typ.slots.richcompare, super::compare::rich_compare);
+        guard_slot!(typ.slots.repr, super::compare::repr);
+        // A text is its own text, and has its hash at hand.
+        if !typ.fast_issubclass(known.str_type) {
+            guard_slot!(typ.slots.str, super::compare::str);
+            guard_slot!(typ.slots.hash, super::compare::hash);
+        }
+    }
+}
+
+fn check_compare(a: &PyObject, b: &PyObject, op: PyComparisonOp, vm: &VirtualMachine) -> PyResult<()> {
+    if let (Some(left), Some(right)) = (a.downcast_ref::<PyStr>(), b.downcast_ref::<PyStr>()) {
+        let (left, right) = (left.byte_len(), right.byte_len());
+        // The interpreter compares exact texts for equality without a look at this slot once it has seen it often enough,
+        // so a charge here would make the bill depend on that. The clock has to do.
+        if matches!(op, PyComparisonOp::Eq | PyComparisonOp::Ne) {
+            return if left == right { cost::unbilled(left, vm) } else { Ok(()) };
+        }
+        return charge(left.min(right) as u64 / 1024, vm);
+    }
+    if let (Some(a), Some(b)) = (cost::int_bits(a), cost::int_bits(b)) {
+        return charge(1 + a.min(b) / 65536, vm);
+    }
+    let size = match (cost::text_bytes(a), cost::text_bytes(b)) {
+        (Some(a), Some(b)) => a.min(b) / 1024,
+        _ => match (cost::container_len(a, vm), cost::container_len(b, vm)) {
+            (Some(a), Some(b)) => a.min(b) / 4,
+            (Some(one), None) | (None, Some(one)) => one / 4,
+            (None, None) => 0,
+        },
+    };
+    charge(1 + size as u64, vm)
+}
+
+fn check_hash(object: &PyObject, vm: &VirtualMachine) -> PyResult<()> {
+    let size = if let Some(bits) = cost::int_bits(object) {
+        bits / 4096
+    } else if let Some(bytes) = cost::text_bytes(object) {
+        bytes as u64 / 1024
+    } else if let Some(length) = cost::container_len(object, vm) {
+        1 + length as u64 / 8
+    } else {
+        1
+    };
+    charge(size, vm)
+}
+
+fn check_repr(object: &PyObject, vm: &VirtualMachine) -> PyResult<()> {
+    if let Some(bits) = cost::int_bits(object) {
+        return charge(1 + bits / 256, vm);
+    }
+    if let Some(length) = cost::container_len(object, vm) {
+        return charge(1 + length as u64, vm);
+    }
+    if let Some(bytes) = cost::text_bytes(object) {
+        return cost::make_text(shown_bytes(object, bytes), vm);
+    }
+    charge(1, vm)
+}
+
+/// Bytes that a text has when it is shown with its quotes and escapes, and once more for `ascii()`.
+fn shown_bytes(object: &PyObject, bytes: usize) -> u64 {
+    // An escape has four characters for a byte, ten for a character of four bytes.
+    const EXACT_FROM: usize = 1 << 20;
+    if bytes < EXACT_FROM {
+        return bytes as u64 * 4 + 2;
+    }
+    let layout = |bytes: &[u8]| -> u64 {
+        bytes
+            .iter()
+            .map(|byte| if matches!(byte, b' '..=b'~') { 1 + u64::from(matches!(byte, b'\\' | b'\'')) } else { 4 })
+            .sum()
+    };
+    if let Some(text) = object.downcast_ref::<PyStr>() {
+        return layout(text.as_bytes());
+    }
+    object.downcast_ref::<PyBytes>().map_or(bytes as u64 * 4, |bytes| layout(bytes.as_bytes()))
+}

@@ -1,0 +1,49 @@
+//! Guards on native work: charged or refused before it is done.
+//!
+//! One bytecode instruction can run for minutes or eat the machine, where what it starts is a loop in native code. The
+//! guards here stand in the slots and the methods of the native types, so that they hold whatever path a script takes to
+//! them: the operator, the slot's wrapper (`int.__pow__`), a subclass, a reflected or in-place operator. Outside of a run
+//! they do nothing. In one they change no result, save that an int is bounded in size.
+//!
+//! * [`patch`]: how a guard gets into a type.
+//! * [`cost`]: what work costs.
+//! * [`recursion`]: how deep native code may call itself.
+//! * [`iterators`], [`int`], [`sequence`], [`containers`], [`text`], [`format`], [`classes`], [`compare`]: the guards.
+//! * [`results`]: checks for opcodes that no slot sees.
+
+mod classes;
+mod compare;
+mod containers;
+mod cost;
+pub(crate) mod format;
+mod int;
+mod iterators;
+mod patch;
+pub(crate) mod recursion;
+pub(crate) mod results;
+mod sequence;
+mod text;
+
+use rustpython_vm::VirtualMachine;
+
+/// Guards the native types, which all interpreters of the process share.
+///
+/// To be called before the first script runs, once. A further call guards the types of native modules that were imported
+/// since; it must not come while a script runs.
+pub(crate) fn install(vm: &VirtualMachine) {
+    let types = patch::native_types(vm);
+    iterators::install(&types, vm);
+    int::install(&types, vm);
+    sequence::install(&types, vm);
+    containers::install(&types, vm);
+    text::install(&types, vm);
+    format::install(&types, vm);
+    classes::install(&types, vm);
+    compare::install(&types, vm);
+    for typ in types {
+        patch::rebuild_wrappers(typ, vm);
+    }
+}
+
+#[cfg(test)]
+mod tests;

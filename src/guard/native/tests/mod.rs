@@ -1,0 +1,155 @@
+//! Runs scripts bare, with the guards installed.
+
+use super::install;
+use crate::meter::fuel::{self, LiveUsage, Run, RunState, Trip};
+use crate::usage::Usage;
+use rustpython_vm::builtins::PyBaseExceptionRef;
+use rustpython_vm::{AsObject, Interpreter, VirtualMachine, compiler};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+/// What became of a script.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// `repr(R)`, or the exception as `Type: message`.
+    pub value: Result<String, String>,
+    pub trip: Option<Trip>,
+    pub usage: Usage,
+    pub elapsed: Duration,
+}
+
+/// Runs each script in a scope of its own, on one guarded interpreter.
+pub(super) fn run_all(scripts: &[&str], instructions: u64) -> Vec<Outcome> {
+    let scripts: Vec<String> = scripts.iter().map(|script| (*script).to_owned()).collect();
+    on_big_stack(move || {
+        let interpreter = Interpreter::without_stdlib(Default::default());
+        let outcomes = interpreter.enter(|vm| {
+            install(vm);
+            scripts.iter().map(|script| run(vm, script, instructions)).collect()
+        });
+        std::mem::forget(interpreter);
+        outcomes
+    })
+}
+
+pub(super) fn on_big_stack<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+    std::thread::Builder::new().stack_size(256 << 20).spawn(f).expect("a thread starts").join().expect("no panic")
+}
+
+pub(super) fn run(vm: &VirtualMachine, source: &str, instructions: u64) -> Outcome {
+    let code = vm.compile(source, compiler::Mode::Exec, "<test>").unwrap_or_else(|error| panic!("{source}: {error}"));
+    let scope = vm.new_scope_with_builtins();
+    let run = Run {
+        instructions,
+        memory: Some(64 << 20),
+        output: 1 << 20,
+        host_calls: 1,
+        timeout: Duration::from_secs(10),
+        started: Instant::now(),
+        cancel: Arc::new(AtomicBool::new(false)),
+        hook: None,
+        live: Arc::new(LiveUsage::default()),
+        state: RunState::default(),
+    };
+    let started = Instant::now();
+    let (result, usage, trip) = fuel::metered(run, || vm.run_code_obj(code, scope.clone()));
+    let elapsed = started.elapsed();
+    let value = match result {
+        Err(error) => Err(describe(vm, &error)),
+        Ok(_) => match scope.globals.get_item("R", vm) {
+            Ok(value) => value.repr(vm).map(|text| text.to_string()).map_err(|error| describe(vm, &error)),
+            Err(_) => Ok(String::new()),
+        },
+    };
+    Outcome { value, trip, usage, elapsed }
+}
+
+fn describe(vm: &VirtualMachine, error: &PyBaseExceptionRef) -> String {
+    let message = error.as_object().str(vm).map(|text| text.to_string()).unwrap_or_default();
+    format!("{}: {message}", error.class().name())
+}
+
+/// Each script must trip, soon.
+pub(super) fn assert_stopped(scripts: &[&str]) {
+    let mut wrong = Vec::new();
+    for (script, outcome) in scripts.iter().zip(run_all(scripts, 1_000_000)) {
+        if outcome.trip.is_none() || outcome.elapsed > Duration::from_secs(1) {
+            wrong.push(format!("{script}\n    {outcome:.200?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "not stopped, or late:\n{}", wrong.join("\n"));
+}
+
+/// Each script must leave `R` with the given `repr`, or raise the given exception, within the budget.
+pub(super) fn assert_unchanged(cases: &[(&str, &str)]) {
+    let scripts: Vec<&str> = cases.iter().map(|(script, _)| *script).collect();
+    let mut wrong = Vec::new();
+    for ((script, expected), outcome) in cases.iter().zip(run_all(&scripts, 1_000_000)) {
+        let (Ok(value) | Err(value)) = &outcome.value;
+        if outcome.trip.is_some() || value != expected {
+            wrong.push(format!("{script}\n    {value}\n    {expected}\n    {:?}", outcome.trip));
+        }
+    }
+    assert!(wrong.is_empty(), "changed:\n{}", wrong.join("\n"));
+}
+
+#[test]
+#[ignore = "prints what a unit of int arithmetic takes; for tuning"]
+fn calibrate() {
+    on_big_stack(|| {
+        let interpreter = Interpreter::without_stdlib(Default::default());
+        interpreter.enter(|vm| {
+            install(vm);
+            let operations = [
+                ("", "x*y"),
+                ("z=x*(y>>B//2)", "z//y"),
+                ("z=x>>(B//2)", "x//z"),
+                ("", "x%12345678901"),
+                ("", "x/y"),
+                ("z=y>>(B//2)", "x/z"),
+                ("", "7**(B//3)"),
+                ("z=(1<<16)-59", "pow(x,z,y)"),
+                ("z=y|1", "pow(z,-1,(1<<(B-1))+1)"), ("z=3**(B//2)", "pow(y,-1,z)"),
+                ("z=x>>max(B-1000,0)", "float(z)"),
+                ("", "hash(x)"),
+                ("", "hex(x)"),
+                ("", "format(x,'_b')"),
+                ("z=hex(x)", "int(z,16)"),
+                ("", "x.__add__(y)"),
+                ("", "x&y"),
+                ("", "-x"),
+                ("", "1<<(B-1)"),
+                ("", "round(x,-(B//8))"),
+                ("", "x.to_bytes(B//8+1,'big')"),
+                ("z=y+0", "z.__eq__(y)"),
+            ];
+            for bits in [64u64, 512, 2048, 8192, 32768, 65536, 131072] {
+                for (setup, operation) in operations {
+                    let setup = format!("B={bits}\nx=(7**(B//2))>>1\nx=x>>max(0,x.bit_length()-B+1)\ny=(11**(B//3))>>1\ny=y>>max(0,y.bit_length()-B+1)\n{setup}\n");
+                    let once = run(vm, &format!("{setup}R = {operation}\nR = 1"), 1 << 50);
+                    let none = run(vm, &format!("{setup}\nR = 1"), 1 << 50);
+                    let units = once.usage.native_steps - none.usage.native_steps;
+                    let scope = vm.new_scope_with_builtins();
+                    let setup = vm.compile(&setup, compiler::Mode::Exec, "a").unwrap();
+                    vm.run_code_obj(setup, scope.clone()).unwrap();
+                    let code = vm.compile(&format!("R = {operation}\n"), compiler::Mode::Exec, "a").unwrap();
+                    let best = (0..8)
+                        .map(|_| {
+                            let started = Instant::now();
+                            let _ = vm.run_code_obj(code.clone(), scope.clone());
+                            started.elapsed().as_nanos() as u64
+                        })
+                        .min()
+                        .unwrap();
+                    let per_unit = best / units.max(1);
+                    println!("{bits:8} {operation:26} {best:9} ns {units:9} units {per_unit:6} {:?}", once.value.err());
+                }
+            }
+        });
+        std::mem::forget(interpreter);
+    });
+}
+
+mod stopped;
+mod unchanged;
