@@ -1,4 +1,15 @@
 //! The integration tests, one binary: a topic a module.
 
+mod api;
+mod cli;
+mod escapes;
+mod hard_stop;
+mod hostile;
+mod ordinary;
+mod repeatable;
+mod support;
+mod tables;
+mod values;
+
 #[global_allocator]
 static ALLOCATOR: pycage::MeteredAlloc = pycage::MeteredAlloc::system();

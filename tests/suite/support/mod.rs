@@ -1,0 +1,37 @@
+//! What the topics share: tables of cases, and children that run `pycage`.
+
+pub mod child;
+pub mod expect;
+pub mod source;
+pub mod table;
+
+use std::sync::Mutex;
+
+/// Does `job` for each item, on as many threads as the machine has cores; answers in the order of the items.
+pub fn in_parallel<T: Sync, R: Send>(items: &[T], job: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = Mutex::new(0);
+    let answers: Mutex<Vec<Option<R>>> = Mutex::new(items.iter().map(|_| None).collect());
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.min(items.len()) {
+            scope.spawn(|| {
+                loop {
+                    let index = {
+                        let mut next = next.lock().unwrap();
+                        *next += 1;
+                        *next - 1
+                    };
+                    let Some(item) = items.get(index) else { return };
+                    let answer = job(item);
+                    answers.lock().unwrap()[index] = Some(answer);
+                }
+            });
+        }
+    });
+    answers.into_inner().unwrap().into_iter().map(|answer| answer.expect("every item was done")).collect()
+}
+
+/// Fails with everything that is wrong, not only with the first of it.
+pub fn assert_none(what: &str, wrong: Vec<String>) {
+    assert!(wrong.is_empty(), "{} {what}:\n{}", wrong.len(), wrong.join("\n"));
+}
