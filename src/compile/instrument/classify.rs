@@ -430,6 +430,8 @@ impl Classifier<'_> {
         match name {
             "__name__" | "__conditional_annotations__" | "__annotations__" => Guard::None,
             _ if (self.names.reference)(name) => Guard::None,
+            // One special method as the alias of another, as in `__radd__ = __add__`.
+            _ if self.scope == Scope::Class && (self.names.definable_special)(name) => Guard::None,
             _ => Guard::Deny(Denial::name(name)),
         }
     }
