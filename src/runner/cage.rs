@@ -233,7 +233,7 @@ fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<
     // A cancel that came before, and a budget of nothing, stop the run before its first instruction.
     let result = fuel::look_now(vm).and_then(|()| match op {
         Op::Run(_) => run_code(vm, globals, code).and_then(|result| drive(result, vm)).map(Ok),
-        Op::Exec(_) => run_code(vm, globals, code).map(|_| Ok(vm.ctx.none())),
+        Op::Exec(_) => run_code(vm, globals, code).and_then(|result| drive(result, vm)).map(|_| Ok(vm.ctx.none())),
         Op::Call { name, args } => call_global(vm, globals, &name, args),
         Op::Get(name) => Ok(match globals.get_item_opt(name.as_str(), vm)? {
             Some(value) if public(&name) => Ok(value),
