@@ -14,6 +14,7 @@ mod usage;
 mod value;
 
 pub use budget::{Budget, Limit};
+pub use compile::limits::SourceLimits;
 pub use error::{
     BudgetExceeded, ConversionError, Error, Rejection, ScriptException, SourceLimit, Stopped, SyntaxError, TraceEntry,
 };

@@ -4,8 +4,10 @@
 //! * [`parse`]: from text to the checked tree.
 //! * [`validate`]: the closed allow-list of grammar and names.
 //! * [`names`]: which names a script may use, for all rings.
+//! * [`code`]: from the tree to bytecode.
 //! * [`instrument`]: meters and guards in the bytecode.
 
+pub(crate) mod code;
 pub(crate) mod instrument;
 pub(crate) mod limits;
 pub(crate) mod names;
@@ -13,14 +15,13 @@ pub(crate) mod parse;
 pub(crate) mod validate;
 mod violation;
 
-use crate::error::{Error, SyntaxError};
+use crate::error::Error;
 use crate::policy::Policy;
 use instrument::{NamePolicy, Options};
 use rustpython_ast::{Mod, Stmt};
-use rustpython_codegen::compile::{CompileOpts, compile_top};
+use rustpython_codegen::compile::CompileOpts;
 use rustpython_compiler_core::Mode;
 use rustpython_compiler_core::bytecode::CodeObject;
-use rustpython_source_file::SourceFile;
 use rustpython_vm::builtins::PyCode;
 use rustpython_vm::{PyRef, VirtualMachine};
 use validate::Grant;
@@ -51,10 +52,8 @@ pub(crate) fn compile(source: &str, name: &str, policy: &Policy, checks: Checks)
         Checks::LimitsOnly => parse::parse_checked(source, name, &policy.limits, None)?,
     };
     let mode = if ends_in_expression(&tree) { Mode::BlockExpr } else { Mode::Exec };
-    match compile_top(tree, file.clone(), mode, CompileOpts::default()) {
-        Ok(code) => Ok(Compiled { code }),
-        Err(error) => Err(syntax_error(&file, &error)),
-    }
+    let code = code::compile_checked(tree, file, mode, CompileOpts::default())?;
+    Ok(Compiled { code })
 }
 
 /// Instruments the bytecode for one interpreter.
@@ -80,11 +79,4 @@ fn ends_in_expression(tree: &Mod) -> bool {
         Mod::Module(module) => matches!(module.body.last(), Some(Stmt::Expr(_))),
         Mod::Expression(_) => true,
     }
-}
-
-/// What the parser lets through and the compiler refuses, such as `return` outside of a function.
-fn syntax_error(file: &SourceFile, error: &rustpython_codegen::error::CodegenError) -> Error {
-    let (line, column) =
-        error.location.map_or((1, 1), |location| (location.line.get() as u32, location.character_offset.get() as u32));
-    Error::Syntax(SyntaxError { message: error.error.to_string(), file: file.name().to_owned(), line, column })
 }

@@ -53,6 +53,7 @@ impl Ground {
             types::harden(vm);
             native::install(vm);
         });
+        native::install_functions(vm)?;
         isolate::isolate(vm)?;
         Ok(Ground { builtins: BuiltinsTemplate::new(&|_| false, vm)? })
     }

@@ -11,10 +11,10 @@ use crate::sandbox::Config;
 use crate::script::{Script, ScriptId};
 use crate::usage::Usage;
 use crate::value::Value;
-use rustpython_vm::builtins::{PyBaseExceptionRef, PyCode, PyCoroutine, PyDictRef};
+use rustpython_vm::builtins::{PyBaseExceptionRef, PyCode, PyCoroutine, PyDictRef, PySet};
 use rustpython_vm::function::ArgMapping;
 use rustpython_vm::scope::Scope;
-use rustpython_vm::{AsObject, PyObjectRef, PyRef, PyResult, VirtualMachine};
+use rustpython_vm::{AsObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -113,9 +113,10 @@ impl<'vm> Cage<'vm> {
         self.garbage_bytes += scope.account.held();
         self.garbage_sandboxes += 1;
         if self.garbage_bytes > GARBAGE_BYTES || self.garbage_sandboxes > GARBAGE_SANDBOXES {
-            self.garbage_bytes = 0;
-            self.garbage_sandboxes = 0;
-            world::collect(self.vm, 2);
+            // Put off when another runner does not give way: then again soon.
+            let done = world::collect(self.vm, 2);
+            self.garbage_bytes = if done { 0 } else { GARBAGE_BYTES * 7 / 8 };
+            self.garbage_sandboxes = if done { 0 } else { GARBAGE_SANDBOXES * 7 / 8 };
         }
     }
 
@@ -232,7 +233,7 @@ fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<
     // A cancel that came before, and a budget of nothing, stop the run before its first instruction.
     let result = fuel::look_now(vm).and_then(|()| match op {
         Op::Run(_) => run_code(vm, globals, code).and_then(|result| drive(result, vm)).map(Ok),
-        Op::Exec(_) => run_code(vm, globals, code).map(|_| Ok(vm.ctx.none())),
+        Op::Exec(_) => run_code(vm, globals, code).and_then(|result| drive(result, vm)).map(|_| Ok(vm.ctx.none())),
         Op::Call { name, args } => call_global(vm, globals, &name, args),
         Op::Get(name) => Ok(match globals.get_item_opt(name.as_str(), vm)? {
             Some(value) if public(&name) => Ok(value),
@@ -262,6 +263,12 @@ fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<
 fn run_code(vm: &VirtualMachine, globals: &PyDictRef, code: Option<PyRef<PyCode>>) -> PyResult {
     match code {
         Some(code) => {
+            // The interpreter makes this set itself for a module that annotates its variables, but not for one that
+            // answers a value.
+            const ANNOTATED: &str = "__conditional_annotations__";
+            if code.names.iter().any(|name| name.as_str() == ANNOTATED) {
+                globals.set_item(ANNOTATED, PySet::default().into_ref(&vm.ctx).into(), vm)?;
+            }
             let locals = ArgMapping::from_dict_exact(globals.clone());
             vm.run_code_obj(code, Scope::new(Some(locals), globals.clone()))
         }

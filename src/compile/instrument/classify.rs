@@ -245,7 +245,10 @@ impl Classifier<'_> {
             }
             Opcode::ImportName => {
                 let name = self.name(arg)?;
-                let allowed = !name.is_empty() && name.split('.').all(|part| (self.names.attribute)(part));
+                // The interpreter's own way to `sys`, when it reports an error that nobody handles, goes through the
+                // sandbox's importer and finds a stand-in there: no script does.
+                let allowed =
+                    !name.is_empty() && name.split('.').all(|part| part != "sys" && (self.names.attribute)(part));
                 if allowed { Guard::None } else { Guard::Deny(Denial::import(name)) }
             }
             Opcode::ImportFrom => {
@@ -430,6 +433,8 @@ impl Classifier<'_> {
         match name {
             "__name__" | "__conditional_annotations__" | "__annotations__" => Guard::None,
             _ if (self.names.reference)(name) => Guard::None,
+            // One special method as the alias of another, as in `__radd__ = __add__`.
+            _ if self.scope == Scope::Class && (self.names.definable_special)(name) => Guard::None,
             _ => Guard::Deny(Denial::name(name)),
         }
     }

@@ -87,14 +87,14 @@ source_limits! {
     tokens TOKENS = 40_000, "limit-tokens", "tokens", "split the script, or load data from the host";
     /// Brackets open at once, those of f-string fields included.
     brackets BRACKETS = 64, "limit-brackets", "brackets are open at once", "use a variable for an inner part";
-    /// Levels of indentation.
+    /// Levels of indentation. At most 100, however high it is set.
     indentation INDENTATION = 24, "limit-indentation", "levels of indentation", "move an inner block into a function";
     /// Digits of an integer literal.
     int_digits INT_DIGITS = 4_300, "limit-int-digits", "digits in an integer", "compute the number, or use pow()";
     /// Bytes of one string literal as it is written.
     string_bytes STRING_BYTES = 65_536, "limit-string-bytes", "bytes in one string",
         "split the string, or load it from the host";
-    /// Statements, expressions and patterns inside one another.
+    /// Statements, expressions and patterns inside one another. No script passes about 1,100, however high it is set.
     depth DEPTH = 128, "limit-depth", "statements and expressions are nested",
         "use a variable for an inner part; join many strings with join()";
     /// Nodes of the syntax tree.

@@ -34,13 +34,14 @@ pub(crate) fn check(source: &str, limits: &SourceLimits) -> Result<(), Refused> 
     }
     // Inside unclosed brackets the parser may read indentation that the lexer alone does not. A line's indentation in
     // columns bounds it in every case.
-    let columns = limits.indentation.saturating_mul(COLUMNS_PER_LEVEL);
+    let indentation = limits.indentation.min(MAX_INDENTATION);
+    let columns = indentation.saturating_mul(COLUMNS_PER_LEVEL);
     let mut start = 0;
     for line in source.split(['\n', '\r']) {
         let indented = line.len() - line.trim_start_matches([' ', '\t', '\x0c']).len();
         if indented as u64 > columns {
             let level = (indented as u64).div_ceil(COLUMNS_PER_LEVEL);
-            INDENTATION.check(level, limits.indentation, offset(start)).map_err(Refused::Violation)?;
+            INDENTATION.check(level, indentation, offset(start)).map_err(Refused::Violation)?;
         }
         start += line.len() + 1;
     }
@@ -51,7 +52,7 @@ pub(crate) fn check(source: &str, limits: &SourceLimits) -> Result<(), Refused> 
     Err(match problem {
         Problem::Tokens(count) => over(&TOKENS, count, limits.tokens, at),
         Problem::Brackets(count) => over(&BRACKETS, count, limits.brackets, at),
-        Problem::Indentation(count) => over(&INDENTATION, count, limits.indentation, at),
+        Problem::Indentation(count) => over(&INDENTATION, count, indentation, at),
         Problem::Chain => Refused::Violation(Violation::new(
             "limit-chain",
             format!("one expression of more than {MAX_CHAIN} operators, calls and attributes"),
@@ -94,6 +95,10 @@ pub(crate) fn check_literals(source: &str, tokens: &Tokens, limits: &SourceLimit
 
 /// The most bytes whatever the limits say: a tree of them stays within the parser's 32-bit offsets with room to spare.
 const MAX_BYTES: u64 = 1 << 30;
+
+/// The most levels of indentation whatever the limits say, as in CPython. Together with [`MAX_CHAIN`] it bounds the depth
+/// of every tree.
+const MAX_INDENTATION: u64 = 100;
 
 /// Columns that a level of indentation may take before a line counts as too deep by its columns alone.
 const COLUMNS_PER_LEVEL: u64 = 32;
@@ -191,7 +196,7 @@ fn scan(source: &str, limits: &SourceLimits) -> Option<Problem> {
             }
             TokenKind::Indent => {
                 indentation += 1;
-                if indentation > limits.indentation {
+                if indentation > limits.indentation.min(MAX_INDENTATION) {
                     return Some(Problem::Indentation(indentation));
                 }
             }

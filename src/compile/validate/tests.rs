@@ -6,6 +6,7 @@ use crate::compile::validate::Grant;
 use crate::error::{Error, Rejection};
 use rustpython_codegen::compile::{CompileOpts, compile_top};
 use rustpython_compiler_core::Mode;
+use rustpython_compiler_core::bytecode::{CodeObject, ConstantData};
 
 fn grants(module: &str) -> Grant {
     if matches!(module, "math" | "collections" | "collections.abc" | "game" | "a" | "a.c") {
@@ -598,4 +599,36 @@ fn bound_names_are_found_in_every_form() {
         "a b c d e f g h i j m o q r u w x aa ac ad ae af ah ai aj ak ap aq ar".split(' ').collect();
     expected.sort_unstable();
     assert_eq!(bound, expected);
+}
+
+/// An annotation becomes a function of its own, `__annotate__`, a constant like any other function's code: it is
+/// instrumented with the rest, and no name that a script may write reaches it.
+#[test]
+fn annotations_are_not_evaluated_where_they_stand() {
+    for (source, annotates) in [
+        ("x: trap()", true),
+        ("if 1: x: trap() = 1", true),
+        ("class A:\n x: trap()", true),
+        ("def f(a: trap()) -> trap(): pass", true),
+        // A local variable's annotation is checked and dropped.
+        ("def f():\n x: trap() = 1", false),
+    ] {
+        let (tree, file) = parse_checked(source, "test.py", &SourceLimits::default(), Some(&grants)).expect(source);
+        let code = compile_top(tree, file, Mode::Exec, CompileOpts::default()).expect(source);
+        let mut users = Vec::new();
+        collect_users(&code, "trap", &mut users);
+        assert_eq!(users, if annotates { vec!["__annotate__"] } else { vec![] }, "{source}");
+    }
+}
+
+/// The names of the code objects that use a global name.
+fn collect_users(code: &CodeObject, name: &str, users: &mut Vec<String>) {
+    if code.names.iter().any(|used| used == name) {
+        users.push(code.obj_name.to_string());
+    }
+    for constant in code.constants.iter() {
+        if let ConstantData::Code { code } = constant {
+            collect_users(code, name, users);
+        }
+    }
 }

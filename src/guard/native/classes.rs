@@ -6,7 +6,7 @@ use rustpython_vm::builtins::{PyStr, PyTuple, PyType, PyTypeRef};
 use rustpython_vm::function::{FuncArgs, PySetterValue};
 use rustpython_vm::protocol::PyMapping;
 use rustpython_vm::protocol::PySequence;
-use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyResult, VirtualMachine};
+use rustpython_vm::{Py, PyObject, PyObjectRef, PyResult, VirtualMachine};
 
 slot_family! {
     new [0 1 2 3] (metaclass: PyTypeRef, args: FuncArgs; vm) -> PyResult { check_new(&args, vm)? }

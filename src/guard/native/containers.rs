@@ -41,7 +41,7 @@ slot_family! {
 }
 
 /// What an entry of a dict or a set takes.
-const ENTRY: u64 = 64;
+pub(super) const ENTRY: u64 = 64;
 
 pub(super) fn install(types: &[&'static Py<PyType>], vm: &VirtualMachine) {
     let known = &vm.ctx.types;

@@ -6,7 +6,7 @@ use crate::budget::Limit;
 use crate::meter::fuel::{self, Trip};
 use rustpython_vm::builtins::{PyByteArray, PyBytes, PyDict, PyInt, PyList, PyStr, PyTuple};
 use rustpython_vm::protocol::PySequence;
-use rustpython_vm::{AsObject, PyObject, PyResult, VirtualMachine};
+use rustpython_vm::{PyObject, PyResult, VirtualMachine};
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
 

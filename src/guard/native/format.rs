@@ -11,7 +11,7 @@ use rustpython_vm::common::cformat::{
 };
 use rustpython_vm::common::wtf8::{CodePoint, Wtf8Buf};
 use rustpython_vm::function::FuncArgs;
-use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyResult, VirtualMachine};
+use rustpython_vm::{Py, PyObject, PyObjectRef, PyResult, VirtualMachine};
 
 slot_family! {
     percent [0 1 2 3 4 5 6 7] (template: &PyObject, values: &PyObject; vm) -> PyResult {

@@ -44,7 +44,11 @@ slot_family! {
     }
 }
 slot_family! {
-    new [0 1 2 3] (class: PyTypeRef, args: FuncArgs; vm) -> PyResult { check_new(&args, vm)? }
+    new [0 1 2 3] (class: PyTypeRef, args: FuncArgs; vm) -> PyResult {
+        if let Some(original) = ORIGINALS[INDEX].get() {
+            return make(class, args, *original, vm);
+        }
+    }
 }
 
 pub(super) fn install(types: &[&'static Py<PyType>], vm: &VirtualMachine) {
@@ -284,20 +288,18 @@ fn is_negative(int: &PyInt) -> bool {
     *int.as_bigint() < Default::default()
 }
 
-/// `int(value, base)`: a text is read, a huge one in a base that is a power of two is not refused by the interpreter's
-/// own limit on digits.
-fn check_new(args: &FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
-    let Some(value) = args.args.first() else { return Ok(()) };
-    if let Some(bytes) = cost::text_bytes(value) {
-        cost::scan(bytes, vm)?;
-        // A digit has six bits at most.
-        let digits = bytes as u64;
-        if digits > MAX_BITS {
-            return bounded(u64::MAX, vm);
-        }
-        return cost::charge(digits / 8, vm);
-    }
-    linear(value, value, vm)
+/// `int(value, base)`. A text in a base that is a power of two is not refused by the interpreter's own limit on digits.
+fn make(class: PyTypeRef, args: FuncArgs, original: new::Slot, vm: &VirtualMachine) -> PyResult {
+    let Some(value) = args.args.first() else { return original(class, args, vm) };
+    let Some(bytes) = cost::text_bytes(value) else {
+        linear(value, value, vm)?;
+        return original(class, args, vm);
+    };
+    cost::scan(bytes, vm)?;
+    cost::make_text(bytes as u64, vm)?;
+    let made = original(class, args, vm)?;
+    bounded(cost::int_bits(&made).unwrap_or(0), vm)?;
+    Ok(made)
 }
 
 /// `round(n, -digits)` raises ten to `digits`. Where that is more than `n`, the answer is 0 without it.
@@ -336,8 +338,8 @@ fn from_bytes(args: FuncArgs, original: &Original<'_>, vm: &VirtualMachine) -> P
     if let Some(value) = args.args.get(1).or_else(|| args.kwargs.get("bytes"))
         && let Some(length) = cost::text_bytes(value).or_else(|| cost::container_len(value, vm))
     {
-        bounded((length as u64).saturating_mul(8), vm)?;
         cost::scan(length, vm)?;
+        cost::make_text(length as u64, vm)?;
     }
     let made = original.call(args, vm)?;
     bounded(cost::int_bits(&made).unwrap_or(0), vm)?;

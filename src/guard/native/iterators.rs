@@ -3,6 +3,7 @@
 //! Generators and coroutines are left out: their steps run bytecode, which pays for itself.
 
 use super::patch::{Guard, guard_method, guard_slot, slot_family};
+use super::recursion;
 use crate::meter::fuel;
 use rustpython_vm::builtins::{PyInt, PyType};
 use rustpython_vm::function::FuncArgs;
@@ -37,6 +38,7 @@ pub(super) fn install(types: &[&'static Py<PyType>], vm: &VirtualMachine) {
 /// Native code asks an iterator how long it is and takes the memory at once, on the word of a range of 10**12. A hint
 /// that is declined leaves it to grow with what really comes.
 fn modest_hint(args: FuncArgs, original: &super::patch::Original<'_>, vm: &VirtualMachine) -> PyResult {
+    let _level = recursion::enter(vm)?;
     let hint = original.call(args, vm)?;
     let modest = hint
         .downcast_ref::<PyInt>()

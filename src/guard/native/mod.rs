@@ -28,13 +28,16 @@ pub(crate) mod results;
 mod sequence;
 mod text;
 
+use parking_lot::Mutex;
 use rustpython_vm::{PyResult, VirtualMachine};
 
 /// Guards the native types, which all interpreters of the process share.
 ///
 /// To be called before the first script runs, once. A further call guards the types of native modules that were imported
-/// since; it must not come while a script runs.
+/// since, and nothing twice; it must not come while a script runs.
 pub(crate) fn install(vm: &VirtualMachine) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock();
     // The types of a native module exist from its first import on.
     for module in ["itertools", "_collections", "_functools", "_operator"] {
         // Where it is not linked, it has no types to guard.
@@ -61,4 +64,4 @@ pub(crate) fn install_functions(vm: &VirtualMachine) -> PyResult<()> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

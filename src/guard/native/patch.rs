@@ -4,13 +4,14 @@
 //! therefore has a table of guards, one for each index, and beside it a table of the originals.
 
 use crate::meter::fuel;
+use parking_lot::Mutex;
 use rustpython_vm::builtins::descriptor::{PyClassMethodDescriptor, PyMethodDescriptor};
 use rustpython_vm::builtins::{PyStrInterned, PyType};
 use rustpython_vm::class::add_operators;
 use rustpython_vm::function::{Callee, FuncArgs, PyMethodDef, PyMethodFlags, PyNativeFn};
 use rustpython_vm::types::PyTypeFlags;
 use rustpython_vm::{AsObject, Py, PyObjectRef, PyResult, VirtualMachine};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Declares a family of guarded slots: a module with a `Slot` type and `guard`, which gives the guard of an original.
 ///
@@ -115,21 +116,34 @@ pub(super) fn family_of<'a>(
     types.iter().copied().filter(move |typ| typ.fast_issubclass(base))
 }
 
-/// Makes the slot wrappers of a type's dict (`int.__pow__`) call what its slots hold now.
+/// Makes the slot wrappers of a type's dict (`int.__pow__`) call what its slots hold now. Once for each type.
 pub(super) fn rebuild_wrappers(typ: &'static Py<PyType>, vm: &VirtualMachine) {
+    static REBUILT: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
+    if !REBUILT.lock().insert(typ.get_id()) {
+        return;
+    }
     let ctx = &vm.ctx;
     let names = typ.attributes().interned_names(ctx);
+    let mut wrappers = Vec::new();
     for &name in &names {
-        let is_wrapper =
-            typ.attributes().get(name).is_some_and(|value| value.class().is(ctx.types.wrapper_descriptor_type));
-        if is_wrapper {
+        if let Some(value) = typ.attributes().get(name)
+            && value.class().is(ctx.types.wrapper_descriptor_type)
+        {
             typ.attributes().remove(name);
+            wrappers.push((name, value));
         }
     }
     add_operators(typ, ctx, &[]);
     for name in typ.attributes().interned_names(ctx) {
+        // What it inherits, it keeps inheriting.
         if !names.iter().any(|known| known.is(name)) {
             typ.attributes().remove(name);
+        }
+    }
+    for (name, wrapper) in wrappers {
+        // A wrapper of a slot that the type's own table does not show.
+        if !typ.attributes().contains(name) {
+            typ.attributes().set(name, wrapper);
         }
     }
     typ.modified();
@@ -160,6 +174,13 @@ pub(super) enum Guard {
 }
 
 impl Guard {
+    fn address(self) -> usize {
+        match self {
+            Guard::Before(before) => before as usize,
+            Guard::Instead(instead) => instead as usize,
+        }
+    }
+
     fn run(
         self,
         mut args: FuncArgs,
@@ -179,11 +200,19 @@ impl Guard {
     }
 }
 
-/// Puts `guard` on the method `name` of `typ`'s own dict. Answers whether there is such a method.
-pub(super) fn guard_method(typ: &'static Py<PyType>, name: &'static str, guard: Guard, vm: &VirtualMachine) -> bool {
+/// The methods that have a guard: by type and name, with what the guard does. A second guard of the same kind would charge
+/// twice.
+static GUARDED: Mutex<BTreeSet<(usize, &'static str, usize)>> = Mutex::new(BTreeSet::new());
+
+/// Puts `guard` on the method `name` of `typ`'s own dict, if there is one and it has not got that guard yet.
+pub(super) fn guard_method(typ: &'static Py<PyType>, name: &'static str, guard: Guard, vm: &VirtualMachine) {
     let ctx = &vm.ctx;
     let interned: &'static PyStrInterned = ctx.intern_str(name);
-    let Some(current) = typ.attributes().get(interned) else { return false };
+    let Some(current) = typ.attributes().get(interned) else { return };
+    let key = (typ.get_id(), name, guard.address());
+    if GUARDED.lock().contains(&key) {
+        return;
+    }
     let guarded: PyObjectRef = if let Some(method) = current.downcast_ref::<PyMethodDescriptor>() {
         guarded_def(method.method, guard).build_method(ctx, typ).into()
     } else if let Some(method) = current.downcast_ref::<PyClassMethodDescriptor>() {
@@ -191,11 +220,11 @@ pub(super) fn guard_method(typ: &'static Py<PyType>, name: &'static str, guard: 
     } else if current.class().is(ctx.types.builtin_function_or_method_type) {
         guarded_static(name, current, guard).build_staticmethod(ctx, typ).into()
     } else {
-        return false;
+        return;
     };
+    GUARDED.lock().insert(key);
     typ.set_attr(interned, guarded);
     typ.modified();
-    true
 }
 
 fn guarded_def(original: &'static PyMethodDef, guard: Guard) -> &'static PyMethodDef {

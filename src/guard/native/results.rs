@@ -1,5 +1,6 @@
 //! Checks for the opcodes that do native work without a look at any slot: the instrumented code calls them.
 
+use super::containers;
 use super::cost;
 use super::format::grow;
 use super::int::{self, MAX_BITS};
@@ -55,11 +56,91 @@ pub(crate) fn build_string(parts: &PyTuple, vm: &VirtualMachine) -> PyResult {
     Ok(vm.ctx.new_str(joined).into())
 }
 
-/// To be called with the iterable before `LIST_EXTEND`, `SET_UPDATE`, `DICT_UPDATE`, `DICT_MERGE`, `UNPACK_EX` and
-/// `CALL_FUNCTION_EX`, which take its place: the original, or a list of what it gives.
+/// To be called with the iterable before `LIST_EXTEND`, `SET_UPDATE` and `UNPACK_EX`, and with the positional arguments
+/// before `CALL_FUNCTION_EX`. The answer takes the iterable's place: it is the iterable, or a list of what it gives.
 pub(crate) fn check_unpack(iterable: PyObjectRef, vm: &VirtualMachine) -> PyResult {
+    if fuel::active() { sequence::settle(iterable, vm) } else { Ok(iterable) }
+}
+
+/// To be called with the mapping before `DICT_UPDATE` and `DICT_MERGE`.
+pub(crate) fn check_merge(mapping: &PyObject, vm: &VirtualMachine) -> PyResult<()> {
     if !fuel::active() {
-        return Ok(iterable);
+        return Ok(());
     }
-    sequence::settle(iterable, vm)
+    let entries = cost::container_len(mapping, vm).unwrap_or(0) as u64;
+    cost::charge(entries, vm)?;
+    fuel::reserve(entries.saturating_mul(containers::ENTRY), vm)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Limit;
+    use crate::guard::native::tests::{measured, on_big_stack};
+    use crate::meter::fuel::Trip;
+    use rustpython_vm::{AsObject, Interpreter, scope::Scope};
+
+    /// Calls `f` with the value of `expression`, in a run.
+    fn check(
+        expression: &str,
+        f: fn(PyObjectRef, &VirtualMachine) -> PyResult,
+    ) -> (Result<String, String>, Option<Trip>) {
+        let expression = expression.to_owned();
+        on_big_stack(move || {
+            let interpreter = Interpreter::without_stdlib(Default::default());
+            let outcome = interpreter.enter(|vm| {
+                let scope: Scope = vm.new_scope_with_builtins();
+                let value = vm.run_block_expr(scope, &expression).map_err(|_| ()).expect("the expression has a value");
+                let (result, _, trip) = measured(|| f(value, vm));
+                let text = match result {
+                    Ok(value) => value.repr(vm).map(|text| text.to_string()).map_err(|_| String::new()),
+                    Err(error) => Err(error.class().name().to_string()),
+                };
+                (text, trip)
+            });
+            std::mem::forget(interpreter);
+            outcome
+        })
+    }
+
+    fn result_of(value: PyObjectRef, vm: &VirtualMachine) -> PyResult {
+        check_result(&value, vm)?;
+        Ok(vm.ctx.none())
+    }
+
+    fn joined(value: PyObjectRef, vm: &VirtualMachine) -> PyResult {
+        build_string(value.downcast_ref::<PyTuple>().expect("a tuple is joined"), vm)
+    }
+
+    fn merged(value: PyObjectRef, vm: &VirtualMachine) -> PyResult {
+        check_merge(&value, vm)?;
+        Ok(vm.ctx.none())
+    }
+
+    #[test]
+    fn results_are_bounded() {
+        assert_eq!(check("5", result_of), (Ok("None".to_owned()), None));
+        assert_eq!(check("1 << 131071", result_of), (Ok("None".to_owned()), None));
+        assert_eq!(check("1 << 131072", result_of), (Err("OverflowError".to_owned()), None));
+        assert_eq!(check("'a' * 10**6", result_of), (Ok("None".to_owned()), None));
+        assert_eq!(check("[1]", result_of), (Ok("None".to_owned()), None));
+    }
+
+    #[test]
+    fn strings_are_built_within_the_memory() {
+        assert_eq!(check("('a', '\u{e9}', '\\ud800')", joined), (Ok("'a\u{e9}\\ud800'".to_owned()), None));
+        assert_eq!(check("()", joined), (Ok("''".to_owned()), None));
+        assert_eq!(check("('a' * 10**6,) * 1000", joined).1, Some(Trip::Limit(Limit::Memory)));
+    }
+
+    #[test]
+    fn unpacking_is_within_the_memory() {
+        assert_eq!(check("[1, 2]", check_unpack), (Ok("[1, 2]".to_owned()), None));
+        assert_eq!(check("{1: 2}.keys()", check_unpack), (Ok("dict_keys([1])".to_owned()), None));
+        assert_eq!(check("5", check_unpack), (Ok("5".to_owned()), None));
+        assert_eq!(check("range(10**9)", check_unpack).1, Some(Trip::Limit(Limit::Memory)));
+        assert_eq!(check("[0] * 10**7", check_unpack).1, Some(Trip::Limit(Limit::Memory)));
+        assert_eq!(check("{1: 2}", merged), (Ok("None".to_owned()), None));
+        assert_eq!(check("dict.fromkeys(range(1200000))", merged).1, Some(Trip::Limit(Limit::Memory)));
+    }
 }

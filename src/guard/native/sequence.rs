@@ -195,7 +195,9 @@ pub(super) fn settle(iterable: PyObjectRef, vm: &VirtualMachine) -> PyResult<PyO
         return Ok(iterable);
     }
     let has_length = class.slots.as_sequence.length.load().is_some() || class.slots.as_mapping.length.load().is_some();
-    let is_iterable = class.slots.iter.load().is_some();
+    let is_iterable = class.slots.iter.load().is_some()
+        || class.slots.as_sequence.item.load().is_some()
+        || class.slots.as_mapping.subscript.load().is_some();
     if !has_length || !is_iterable {
         return Ok(iterable);
     }

@@ -136,9 +136,8 @@ fn join(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
     let Some(iterable) = args.args.get_mut(1) else { return Ok(()) };
     let class = iterable.class();
     if !class.is(vm.ctx.types.list_type) && !class.is(vm.ctx.types.tuple_type) && class.slots.iter.load().is_some() {
-        let elements = vm.extract_elements_with(iterable, Ok);
-        // The original words every failure to get an iterator in the same way; let it, where nothing has been taken yet.
-        *iterable = vm.ctx.new_list(elements?).into();
+        // What has no `__iter__` is left to the original, which words that error.
+        *iterable = vm.ctx.new_list(vm.extract_elements_with(iterable, Ok)?).into();
     }
     let size = with_elements(iterable, |items| {
         let texts: u64 = items.iter().map(|item| cost::text_bytes(item).unwrap_or(0) as u64).sum();

@@ -1,8 +1,8 @@
 //! The bill of native work: repeatable, cold and warm, and no native type is forgotten.
 
-use super::super::{install, install_functions, patch};
-use super::{measured, on_big_stack};
-use rustpython_vm::{AsObject, Interpreter, compiler};
+use super::super::patch;
+use super::{guard, measured, on_big_stack};
+use rustpython_vm::{Interpreter, compiler};
 
 /// Bodies of a function that is called again and again: the interpreter specialises what it has seen often enough, and the
 /// bill must not tell.
@@ -52,8 +52,7 @@ fn is_the_same_cold_and_warm() {
     on_big_stack(|| {
         let interpreter = Interpreter::without_stdlib(Default::default());
         interpreter.enter(|vm| {
-            install(vm);
-            install_functions(vm).expect("the builtins are all there");
+            guard(vm);
             for body in BODIES {
                 let source = format!("{SETUP}\ndef f():\n    {body}\n");
                 let scope = vm.new_scope_with_builtins();
@@ -83,7 +82,9 @@ fn covers_every_native_type() {
     on_big_stack(|| {
         let interpreter = Interpreter::without_stdlib(Default::default());
         interpreter.enter(|vm| {
-            install(vm);
+            guard(vm);
+            // Another test may have imported a native module since.
+            super::install(vm);
             let types = patch::native_types(vm);
             assert!(types.len() > 150, "{} types", types.len());
             let by_bytecode = ["generator", "coroutine", "coroutine_wrapper", "async_generator_asend"];
@@ -111,11 +112,36 @@ fn covers_every_native_type() {
 }
 
 #[test]
+fn a_second_install_changes_nothing() {
+    let bill = || {
+        on_big_stack(|| {
+            let interpreter = Interpreter::without_stdlib(Default::default());
+            let bill = interpreter.enter(|vm| {
+                guard(vm);
+                let source = "R = 'a b'.split(), list(zip([1] * 100, 'ab')), 3**500 % 7, repr([1] * 50), '%5d' % 3\n\
+                              x = [1] * 100\nx.sort()\nR = x.count(1), 'x'.join(['a'] * 100), int('5'), (5).to_bytes(2000)";
+                super::run(vm, source, 1 << 40).usage.native_steps
+            });
+            std::mem::forget(interpreter);
+            bill
+        })
+    };
+    let first = bill();
+    on_big_stack(|| {
+        let interpreter = Interpreter::without_stdlib(Default::default());
+        interpreter.enter(super::install);
+        std::mem::forget(interpreter);
+    });
+    assert!(first > 50, "{first}");
+    assert_eq!(bill(), first);
+}
+
+#[test]
 fn is_free_outside_of_a_run() {
     on_big_stack(|| {
         let interpreter = Interpreter::without_stdlib(Default::default());
         interpreter.enter(|vm| {
-            install(vm);
+            guard(vm);
             let scope = vm.new_scope_with_builtins();
             let source = "R = len(str(list(range(10**6)))), (1 << 10**6).bit_length(), len('a' * 10**8)";
             let code = vm.compile(source, compiler::Mode::Exec, "<test>").expect("this is Python");

@@ -21,6 +21,10 @@ fn iterators() {
             "class L:\n    def __len__(self): return 3\n    def __iter__(self): return iter([1, 2])\nR = list(L()), sorted(L())",
             "([1, 2], [1, 2])",
         ),
+        (
+            "class G:\n    def __len__(self): return 10**9\n    def __getitem__(self, i): return [7, 8][i]\nx = []\nx.extend(G())\nR = x, list(G()), sorted(G()), bytes(G())",
+            "([7, 8], [7, 8], [7, 8], b'\\x07\\x08')",
+        ),
         ("x = [1]\nx.extend(x)\nx += x\nR = x", "[1, 1, 1, 1]"),
         ("x = [1, 2, 3]\nx[1:2] = x\nR = x", "[1, 1, 2, 3, 3]"),
         ("x = [1]\nx += 5", "TypeError: 'int' object is not iterable"),
@@ -61,6 +65,13 @@ fn ints() {
         ("(1).to_bytes(-1, 'big')", "ValueError: length argument must be non-negative"),
         ("R = int.from_bytes(b'\\x01\\x02', 'big'), int.from_bytes([1, 2])", "(258, 258)"),
         ("R = int('ff', 16), int('0b11', 0), int(' 12 '), int(3.9), int(b'7'), int()", "(255, 3, 12, 3, 7, 0)"),
+        ("R = int('0' * 200000 + '1', 2), int.from_bytes(b'\\0' * 50000, 'big')", "(1, 0)"),
+        ("int('1' * 200000, 16)", "OverflowError: integer too large: the limit is 131072 bits"),
+        ("int.from_bytes(b'1' * 50000, 'big')", "OverflowError: integer too large: the limit is 131072 bits"),
+        (
+            "int('1' * 5000)",
+            "ValueError: Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits; use sys.set_int_max_str_digits() to increase the limit",
+        ),
         ("int('x')", "ValueError: invalid literal for int() with base 10: 'x'"),
         (
             "R = int.__pow__(2, 5), (2).__rpow__(3), int.__mul__(3, 4), int.__lshift__(1, 4), True.__add__(1)",
