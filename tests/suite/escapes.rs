@@ -133,7 +133,10 @@ fn stopped(entry: &Entry, mode: Mode, came: &Json) -> Result<(), String> {
         Some("rejected") => came["output"].to_string(),
         _ => came.to_string(),
     };
-    if let Some(signal) = SIGNALS.iter().find(|signal| shown.contains(**signal)) {
+    // What the compile ring alone is named for reaches nothing at run time, whatever it prints.
+    let harmless = mode == Mode::RunAlone && Stage::of(entry) == Stage::Compile;
+    let signals = if harmless { &SIGNALS[1..] } else { &SIGNALS[..] };
+    if let Some(signal) = signals.iter().find(|signal| shown.contains(**signal)) {
         return Err(format!("escaped ({signal}): {shown:.300}"));
     }
     let outcome = came["outcome"].as_str().unwrap_or("nothing");

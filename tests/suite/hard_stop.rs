@@ -102,9 +102,8 @@ fn no_catcher_runs_on() {
     let mut wrong = Vec::new();
     for (name, source) in CATCHERS {
         let mut sandbox = sandbox();
-        match sandbox.exec(source) {
+        match sandbox.eval::<Value>(source) {
             Err(Error::Budget(stop)) if stop.limit == Limit::Instructions => {}
-            // An exception's `str` is asked for by the host, still inside the run.
             other => wrong.push(format!("{name}: {other:?}")),
         }
         if sandbox.take_output().contains("AFTER") {
@@ -124,20 +123,23 @@ fn the_same_for_time_cancel_and_hook() {
     for (name, source) in CATCHERS {
         let mut timed = sandbox();
         let budget = Budget::default().instructions(1 << 50).timeout(Duration::from_millis(30));
-        let stopped = timed.exec_with(source, budget);
+        let stopped = timed.eval_with::<Value>(source, budget);
         assert!(matches!(stopped, Err(Error::Budget(ref stop)) if stop.limit == Limit::Time), "{name}: {stopped:?}");
         assert_eq!(timed.take_output(), "", "{name}");
 
-        let mut hooked =
-            Sandbox::builder()
-                .budget(self::budget().instructions(1 << 50))
-                .hook(|usage: &Usage| {
-                    if usage.instructions > 20_000 { HookAction::Stop("enough".into()) } else { HookAction::Continue }
-                })
-                .build()
-                .unwrap();
+        let mut hooked = Sandbox::builder()
+            .budget(self::budget().instructions(1 << 50))
+            .hook(|usage: &Usage| {
+                if usage.instructions + usage.native_steps > 20_000 {
+                    HookAction::Stop("enough".into())
+                } else {
+                    HookAction::Continue
+                }
+            })
+            .build()
+            .unwrap();
         hooked.exec(PRELUDE).unwrap();
-        let stopped = hooked.exec(source);
+        let stopped = hooked.eval::<Value>(source);
         assert!(matches!(stopped, Err(Error::Stopped(ref stop)) if stop.reason == "enough"), "{name}: {stopped:?}");
         assert_eq!(hooked.take_output(), "", "{name}");
     }

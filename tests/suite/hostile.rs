@@ -18,6 +18,9 @@ const MARGIN: Duration = Duration::from_millis(1500);
 /// Resident memory of a process that runs a case.
 const RESIDENT: u64 = 256 << 20;
 
+/// What a sandbox holds at its peak: the memory budget, and what one operation may take past it.
+const HELD: u64 = (64 + 16) << 20;
+
 /// What a script must never print: tables have it after what trips the budget.
 const AFTER: &str = "AFTER";
 
@@ -82,6 +85,9 @@ fn ended_well(ended: &Ended) -> Result<(), String> {
 fn came_to(case: &Entry, ended: &Ended) -> Result<(), String> {
     let came = ended.json()?;
     expect::check(case.text("expect"), &came)?;
+    if came["usage"]["peak_bytes"].as_u64().is_none_or(|peak| peak > HELD) {
+        return Err(format!("held {} bytes", came["usage"]["peak_bytes"]));
+    }
     if came["output"].as_str().is_none_or(|output| output.contains(AFTER)) {
         return Err(format!("ran on after its budget: {:.300}", came["output"].to_string()));
     }
