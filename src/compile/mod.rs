@@ -16,12 +16,13 @@ pub(crate) mod validate;
 mod violation;
 
 use crate::error::Error;
+use crate::guard::native::results;
 use crate::policy::Policy;
-use instrument::{NamePolicy, Options};
+use instrument::{BulkChecks, NamePolicy, Operators, Options};
 use rustpython_ast::{Mod, Stmt};
 use rustpython_codegen::compile::CompileOpts;
 use rustpython_compiler_core::Mode;
-use rustpython_compiler_core::bytecode::CodeObject;
+use rustpython_compiler_core::bytecode::{BinaryOperator, CodeObject};
 use rustpython_vm::builtins::PyCode;
 use rustpython_vm::{PyRef, VirtualMachine};
 use validate::Grant;
@@ -67,12 +68,22 @@ pub(crate) fn disassemble(code: &PyCode, vm: &VirtualMachine) -> String {
     instrument::disasm(code, vm)
 }
 
-const OPTIONS: Options = Options::new(NamePolicy {
-    attribute: |name| names::attribute(name).is_ok(),
-    special_on_super: names::special_on_super,
-    definable_special: names::definable_special,
-    reference: |name| names::name(name, names::Scope::Function, names::Use::Read).is_ok(),
-});
+const OPTIONS: Options = Options {
+    // The interpreter multiplies and adds ints and texts past every slot.
+    result_check: Some(results::check_result),
+    checked: Operators::NONE.with(BinaryOperator::Multiply).with(BinaryOperator::Add),
+    bulk_checks: Some(BulkChecks {
+        unpacked: results::check_unpack,
+        merged: results::check_merge,
+        join: results::build_string,
+    }),
+    ..Options::new(NamePolicy {
+        attribute: |name| names::attribute(name).is_ok(),
+        special_on_super: names::special_on_super,
+        definable_special: names::definable_special,
+        reference: |name| names::name(name, names::Scope::Function, names::Use::Read).is_ok(),
+    })
+};
 
 fn ends_in_expression(tree: &Mod) -> bool {
     match tree {

@@ -237,7 +237,7 @@ fn neutralise(types: &[PyTypeRef], vm: &VirtualMachine) {
     let none_below = |_class: PyObjectRef, vm: &VirtualMachine| -> PyObjectRef { vm.ctx.new_list(Vec::new()).into() };
     replace(meta, "__subclasses__", vm.new_method("__subclasses__", meta, none_below).into(), vm);
     // The interpreter stores the object that lacked the attribute, and the name that was not found: they are taken and
-    // forgotten.
+    // forgotten. It asks for them itself, so reading them must not fail.
     let exceptions = &ctx.exceptions;
     for (error, name) in [
         (exceptions.attribute_error, "obj"),
@@ -245,9 +245,7 @@ fn neutralise(types: &[PyTypeRef], vm: &VirtualMachine) {
         (exceptions.name_error, "name"),
         (exceptions.import_error, "name"),
     ] {
-        let nothing = |_error: PyObjectRef, vm: &VirtualMachine| -> PyResult {
-            Err(vm.new_attribute_error("the exception does not tell in pycage"))
-        };
+        let nothing = |_error: PyObjectRef, vm: &VirtualMachine| -> PyObjectRef { vm.ctx.none() };
         let forget = |_error: PyObjectRef, _value: PySetterValue| {};
         replace(error, name, ctx.new_static_getset(name, error, nothing, forget).into(), vm);
     }

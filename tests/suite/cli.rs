@@ -207,7 +207,7 @@ fn for_people() {
     assert!(ended.stderr.contains("ZeroDivisionError") && ended.stderr.contains("line 2"), "{}", ended.stderr);
     let ended = child::pycage(&["run", "-"], b"import os");
     assert_eq!((ended.status, ended.stdout.as_str()), (Some(3), ""));
-    assert!(ended.stderr.contains("<stdin>:1:8"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("<stdin>:1:"), "{}", ended.stderr);
 }
 
 #[test]

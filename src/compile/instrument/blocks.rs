@@ -7,7 +7,7 @@ use rustpython_compiler_core::bytecode::Opcode;
 /// Straight code is cut into blocks of about this size, so that what is paid ahead stays small and deadlines are kept.
 pub(super) const MAX_BLOCK: usize = 256;
 
-/// The largest weight that is passed on to a block's successors.
+/// The largest weight that a block passes on to its neighbours.
 pub(super) const MAX_SUNK: i64 = 16;
 
 /// Which probes stand where.
@@ -24,7 +24,7 @@ struct Block {
     weight: i64,
     probe: bool,
     successors: Vec<usize>,
-    predecessors: u32,
+    predecessors: Vec<usize>,
 }
 
 /// Plans the probes of a code object.
@@ -35,6 +35,7 @@ pub(super) fn plan(code: &Code, source: &Decoded, sink: bool) -> Result<Plan, In
     blocks[0].probe = true;
     if sink {
         sink_weights(&mut blocks, source);
+        hoist_weights(&mut blocks, source);
     }
     let count = source.instrs.len();
     let mut plan = Plan { inside: vec![None; count], edge: vec![None; count] };
@@ -92,7 +93,7 @@ fn find(source: &Decoded) -> Result<Vec<Block>, InstrumentError> {
         .map(|(block, &start)| {
             let end = leaders.get(block + 1).copied().unwrap_or(instrs.len());
             let weight = (start..end).map(|index| weight_of(source, index)).sum();
-            Block { start, end, weight, probe: weight > 0, successors: Vec::new(), predecessors: 0 }
+            Block { start, end, weight, probe: weight > 0, successors: Vec::new(), predecessors: Vec::new() }
         })
         .collect();
     for index in 0..blocks.len() {
@@ -108,7 +109,7 @@ fn find(source: &Decoded) -> Result<Vec<Block>, InstrumentError> {
         for &successor in &successors {
             let successor: &mut Block =
                 blocks.get_mut(successor).ok_or_else(|| InstrumentError::new("control falls off the end"))?;
-            successor.predecessors += 1;
+            successor.predecessors.push(index);
         }
         blocks[index].successors = successors;
     }
@@ -148,7 +149,7 @@ fn sink_weights(blocks: &mut [Block], source: &Decoded) {
             let taker = &blocks[successor];
             successor != index
                 && successor != 0
-                && taker.predecessors == 1
+                && taker.predecessors.len() == 1
                 && taker.probe
                 && !source.is_handler[taker.start]
         });
@@ -159,6 +160,33 @@ fn sink_weights(blocks: &mut [Block], source: &Decoded) {
         blocks[index].probe = false;
         for successor in successors {
             blocks[successor].weight += weight;
+        }
+    }
+}
+
+/// Passes the weights of small blocks back to their predecessors, where sinking could not.
+///
+/// If a block runs right after each of its predecessors, they can pay for it: this frees the head of a loop that is also
+/// left by `break`. A block whose predecessor has no probe keeps its own, so no cycle ever loses its last one.
+fn hoist_weights(blocks: &mut [Block], source: &Decoded) {
+    for index in 1..blocks.len() {
+        let block = &blocks[index];
+        if !block.probe || block.weight > MAX_SUNK || source.is_handler[block.start] {
+            continue;
+        }
+        let predecessors = block.predecessors.clone();
+        let all_take = predecessors.iter().all(|&predecessor| {
+            let taker = &blocks[predecessor];
+            let suspends = source.instrs[taker.end - 1].op == Opcode::YieldValue;
+            predecessor != index && taker.successors.len() == 1 && taker.probe && !suspends
+        });
+        if predecessors.is_empty() || !all_take {
+            continue;
+        }
+        let weight = std::mem::take(&mut blocks[index].weight);
+        blocks[index].probe = false;
+        for predecessor in predecessors {
+            blocks[predecessor].weight += weight;
         }
     }
 }

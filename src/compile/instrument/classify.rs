@@ -72,6 +72,17 @@ pub(super) enum Guard {
     RealSuper,
     /// The result is looked at.
     CheckResult,
+    /// The value that this instruction stores in a variable is looked at: the result of an in-place operator. Looked at
+    /// between the two, it would cost the VM's way of appending to a string in place.
+    CheckStored(u32),
+    /// The iterable on top of the stack is looked at, and may be replaced.
+    CheckUnpacked,
+    /// The positional arguments below the keyword arguments are looked at, and may be replaced.
+    CheckArguments,
+    /// The mapping on top of the stack is looked at.
+    CheckMerged,
+    /// The texts to join are handed over as a tuple.
+    Join,
 }
 
 impl Guard {
@@ -82,7 +93,7 @@ impl Guard {
             Guard::SelfMatching => Some(2),
             // The `super` that is called lies below the class and the instance.
             Guard::RealSuper => Some(3),
-            Guard::None | Guard::Deny(_) | Guard::CheckResult => None,
+            _ => None,
         }
     }
 }
@@ -104,11 +115,19 @@ pub(super) fn guards(
             if options.guard_attributes && guard != Guard::None {
                 return Ok(guard);
             }
-            let checked = instr.op == Opcode::BinaryOp
-                && options.result_check.is_some()
-                && options.checked.contains(instr.arg)
-                && !classifier.grows_slowly(index);
-            Ok(if checked { Guard::CheckResult } else { Guard::None })
+            let result_checked = |index: usize| {
+                options.result_check.is_some()
+                    && source.instrs[index].op == Opcode::BinaryOp
+                    && options.checked.contains(source.instrs[index].arg)
+                    && !classifier.grows_slowly(index)
+            };
+            if result_checked(index) && !classifier.stored_in_place(index) {
+                return Ok(Guard::CheckResult);
+            }
+            if index > 0 && result_checked(index - 1) && classifier.stored_in_place(index - 1) {
+                return Ok(Guard::CheckStored(instr.arg));
+            }
+            Ok(if options.bulk_checks.is_some() { classifier.bulk(index) } else { Guard::None })
         })
         .collect()
 }
@@ -123,6 +142,26 @@ struct Classifier<'a> {
 }
 
 impl Classifier<'_> {
+    /// Whether this is an in-place operator whose result goes straight to a variable of a function.
+    fn stored_in_place(&self, index: usize) -> bool {
+        const INPLACE_ADD: u32 = BinaryOperator::InplaceAdd as u8 as u32;
+        let next = self.source.instrs.get(index + 1);
+        self.source.instrs[index].arg == INPLACE_ADD && next.is_some_and(|next| next.op == Opcode::StoreFast)
+    }
+
+    /// Instructions that take in any number of values, or values of any size, at once.
+    fn bulk(&self, index: usize) -> Guard {
+        // What the compiler itself made is of the size of the source.
+        let constant = self.previous(index).is_some_and(|(op, _)| op == Opcode::LoadConst);
+        match self.source.instrs[index].op {
+            Opcode::ListExtend | Opcode::SetUpdate | Opcode::UnpackEx if !constant => Guard::CheckUnpacked,
+            Opcode::DictUpdate | Opcode::DictMerge => Guard::CheckMerged,
+            Opcode::CallFunctionEx => Guard::CheckArguments,
+            Opcode::BuildString => Guard::Join,
+            _ => Guard::None,
+        }
+    }
+
     fn classify(&self, index: usize) -> Result<Guard, InstrumentError> {
         let instr = &self.source.instrs[index];
         let arg = instr.arg;
@@ -245,10 +284,7 @@ impl Classifier<'_> {
             }
             Opcode::ImportName => {
                 let name = self.name(arg)?;
-                // The interpreter's own way to `sys`, when it reports an error that nobody handles, goes through the
-                // sandbox's importer and finds a stand-in there: no script does.
-                let allowed =
-                    !name.is_empty() && name.split('.').all(|part| part != "sys" && (self.names.attribute)(part));
+                let allowed = !name.is_empty() && name.split('.').all(|part| (self.names.attribute)(part));
                 if allowed { Guard::None } else { Guard::Deny(Denial::import(name)) }
             }
             Opcode::ImportFrom => {
@@ -508,12 +544,16 @@ impl Classifier<'_> {
         Ok(if self.source.instrs[index].arg > 0 { Guard::SelfMatching } else { Guard::None })
     }
 
-    /// Whether the operator adds or subtracts a small constant: no number grows large by that.
+    /// Whether one operand of `+`, `-` or `*` is a small constant: a number then grows by a few bits at a time.
     fn grows_slowly(&self, index: usize) -> bool {
-        use BinaryOperator::{Add, InplaceAdd, InplaceSubtract, Subtract};
+        use BinaryOperator::{Add, InplaceAdd, InplaceMultiply, InplaceSubtract, Multiply, Subtract};
         let operator = BinaryOperator::try_from(self.source.instrs[index].arg);
-        matches!(operator, Ok(Add | InplaceAdd | Subtract | InplaceSubtract))
-            && self.previous(index).is_some_and(|(op, _)| op == Opcode::LoadSmallInt)
+        if !matches!(operator, Ok(Add | InplaceAdd | Subtract | InplaceSubtract | Multiply | InplaceMultiply)) {
+            return false;
+        }
+        let Some((right, _)) = self.previous(index) else { return false };
+        let left = || self.previous(index - 1).is_some_and(|(op, _)| op == Opcode::LoadSmallInt);
+        right == Opcode::LoadSmallInt || (pushes_one(right) && left())
     }
 
     /// Whether what the instruction pushes goes right into a lookup of a variable.
@@ -569,6 +609,11 @@ fn slots(code: &Code) -> Result<Vec<&'static str>, InstrumentError> {
 fn text(name: &&'static PyStrInterned) -> Result<&'static str, InstrumentError> {
     let name: &'static PyStrInterned = name;
     name.to_str().ok_or_else(|| InstrumentError::new("a name that is not text"))
+}
+
+/// Loads that take nothing from the stack and push one value.
+fn pushes_one(op: Opcode) -> bool {
+    is_load_fast(op) || matches!(op, Opcode::LoadName | Opcode::LoadDeref | Opcode::LoadConst)
 }
 
 fn is_load_fast(op: Opcode) -> bool {

@@ -79,7 +79,9 @@ fn detail(code: &Code, decoded: &Decoded, index: usize, vm: &VirtualMachine) -> 
                 Some(Duty::Deny(denial)) => Some(format!("deny {}", denial.what())),
                 Some(Duty::SelfMatching) => Some("guard of a class pattern".to_owned()),
                 Some(Duty::RealSuper) => Some("guard of super()".to_owned()),
-                Some(Duty::Result(_)) => Some("check of a result".to_owned()),
+                Some(Duty::Result(_) | Duty::Stored(_)) => Some("check of a result".to_owned()),
+                Some(Duty::Unpacked(_) | Duty::Arguments(_) | Duty::Merged(_)) => Some("check of values".to_owned()),
+                Some(Duty::Join(_)) => Some("join of texts".to_owned()),
                 None if object.downcast_ref::<PyCode>().is_some() => Some("code".to_owned()),
                 None => object.repr(vm).ok().map(|shown| shown.to_string_lossy().chars().take(60).collect()),
             }

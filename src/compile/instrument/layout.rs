@@ -4,7 +4,7 @@ use super::blocks::Plan;
 use super::classify::Guard;
 use super::decode::{Code, Constant, Decoded, Direction, direction};
 use super::linetable::{self, Encoder};
-use super::probe::{BlockMeter, Checkpost, Duty, ResultCheck};
+use super::probe::{BlockMeter, BulkChecks, Checkpost, Duty, ResultCheck};
 use super::{InstrumentError, Options};
 use rustpython_compiler_core::SourceLocation;
 use rustpython_compiler_core::bytecode::{
@@ -12,9 +12,6 @@ use rustpython_compiler_core::bytecode::{
 };
 use rustpython_vm::{PyObjectRef, VirtualMachine};
 use std::collections::HashMap;
-
-/// The most that an insertion has on the stack at a time.
-const INSERTED_DEPTH: u32 = 2;
 
 /// One instruction of the new code.
 struct Placed {
@@ -37,7 +34,7 @@ pub(super) fn assemble(
     vm: &VirtualMachine,
     options: &Options,
 ) -> Result<Code, InstrumentError> {
-    let mut builder = Builder::new(code, source.instrs.len(), vm, options.result_check);
+    let mut builder = Builder::new(code, source.instrs.len(), vm, options);
     for (index, instr) in source.instrs.iter().enumerate() {
         if let Some(weight) = plan.edge[index] {
             builder.probe(weight, index);
@@ -47,10 +44,16 @@ pub(super) fn assemble(
             builder.probe(weight, index);
         }
         builder.guard_before(&guards[index], index);
-        builder.place(placed_op(instr.op), instr.arg, instr.target, index);
+        builder.place(placed_op(instr.op, &guards[index]), instr.arg, instr.target, index);
         builder.guard_after(&guards[index], index);
     }
-    builder.finish(source)
+    // A probe and a denial push one value; looking at an operand pushes the checkpost and a copy.
+    let inspects = guards.iter().any(|guard| guard.operand_depth().is_some());
+    let inspects =
+        inspects || guards.iter().any(|guard| matches!(guard, Guard::CheckStored(_) | Guard::CheckArguments));
+    let max_stackdepth = code.max_stackdepth.checked_add(if inspects { 2 } else { 1 });
+    let max_stackdepth = max_stackdepth.ok_or_else(|| InstrumentError::new("the stack is too deep"))?;
+    builder.finish(source, max_stackdepth)
 }
 
 /// The opcode that stands for one of the old code in the new.
@@ -58,9 +61,12 @@ pub(super) fn assemble(
 /// The interpreter would specialise `FOR_ITER` for lists or tuples after some turns, past the iterator's slot where
 /// native steps are counted. Specialised for lists from the start, it takes the same way cold and warm: past the slot
 /// for lists and ranges, through it for everything else.
-pub(super) fn placed_op(op: Opcode) -> Opcode {
+///
+/// Texts are joined by the guard that follows, which first looks at how long they are together.
+pub(super) fn placed_op(op: Opcode, guard: &Guard) -> Opcode {
     match op {
         Opcode::ForIter => Opcode::ForIterList,
+        Opcode::BuildString if *guard == Guard::Join => Opcode::BuildTuple,
         op => op,
     }
 }
@@ -75,10 +81,11 @@ struct Builder<'a> {
     meters: HashMap<i64, u32>,
     checkposts: HashMap<Guard, u32>,
     result_check: Option<ResultCheck>,
+    bulk_checks: Option<BulkChecks>,
 }
 
 impl<'a> Builder<'a> {
-    fn new(code: &'a Code, instrs: usize, vm: &'a VirtualMachine, result_check: Option<ResultCheck>) -> Self {
+    fn new(code: &'a Code, instrs: usize, vm: &'a VirtualMachine, options: &Options) -> Self {
         Builder {
             code,
             vm,
@@ -87,7 +94,8 @@ impl<'a> Builder<'a> {
             constants: code.constants.to_vec(),
             meters: HashMap::new(),
             checkposts: HashMap::new(),
-            result_check,
+            result_check: options.result_check,
+            bulk_checks: options.bulk_checks,
         }
     }
 
@@ -119,14 +127,28 @@ impl<'a> Builder<'a> {
     }
 
     fn guard_before(&mut self, guard: &Guard, origin: usize) {
-        let duty = match guard {
-            Guard::None | Guard::CheckResult => return,
-            Guard::Deny(denial) => Duty::Deny(denial.clone()),
-            Guard::SelfMatching => Duty::SelfMatching,
-            Guard::RealSuper => Duty::RealSuper,
+        let duty = match (guard, self.bulk_checks) {
+            (Guard::Deny(denial), _) => Duty::Deny(denial.clone()),
+            (Guard::SelfMatching, _) => Duty::SelfMatching,
+            (Guard::RealSuper, _) => Duty::RealSuper,
+            (Guard::CheckUnpacked, Some(checks)) => Duty::Unpacked(checks.unpacked),
+            (Guard::CheckArguments, Some(checks)) => Duty::Arguments(checks.unpacked),
+            (Guard::CheckMerged, Some(checks)) => Duty::Merged(checks.merged),
+            _ => return,
         };
         let checkpost = self.checkpost(guard, duty);
         self.insert(Opcode::LoadConst, checkpost, origin);
+        match guard {
+            Guard::CheckUnpacked | Guard::CheckMerged => return self.replace_top(origin),
+            Guard::CheckArguments => {
+                self.insert(Opcode::Copy, 3, origin);
+                self.insert(Opcode::BinaryOp, BinaryOperator::Subscr.as_u32(), origin);
+                self.insert(Opcode::Swap, 3, origin);
+                self.insert(Opcode::PopTop, 0, origin);
+                return;
+            }
+            _ => {}
+        }
         match guard.operand_depth() {
             None => self.insert(Opcode::PopJumpIfTrue, 0, origin),
             // Subscripts the checkpost with a copy of the operand, and leaves the stack as it was.
@@ -139,12 +161,32 @@ impl<'a> Builder<'a> {
     }
 
     fn guard_after(&mut self, guard: &Guard, origin: usize) {
-        if let (Guard::CheckResult, Some(check)) = (guard, self.result_check) {
-            let checkpost = self.checkpost(guard, Duty::Result(check));
-            self.insert(Opcode::LoadConst, checkpost, origin);
-            self.insert(Opcode::Swap, 2, origin);
-            self.insert(Opcode::BinaryOp, BinaryOperator::Subscr.as_u32(), origin);
+        match (guard, self.result_check, self.bulk_checks) {
+            (Guard::CheckResult, Some(check), _) => {
+                let checkpost = self.checkpost(guard, Duty::Result(check));
+                self.insert(Opcode::LoadConst, checkpost, origin);
+                self.replace_top(origin);
+            }
+            (Guard::CheckStored(slot), Some(check), _) => {
+                let checkpost = self.checkpost(&Guard::CheckStored(0), Duty::Stored(check));
+                self.insert(Opcode::LoadConst, checkpost, origin);
+                self.insert(Opcode::LoadFast, *slot, origin);
+                self.insert(Opcode::BinaryOp, BinaryOperator::Subscr.as_u32(), origin);
+                self.insert(Opcode::PopTop, 0, origin);
+            }
+            (Guard::Join, _, Some(checks)) => {
+                let checkpost = self.checkpost(guard, Duty::Join(checks.join));
+                self.insert(Opcode::LoadConst, checkpost, origin);
+                self.replace_top(origin);
+            }
+            _ => {}
         }
+    }
+
+    /// With a checkpost on top of the stack: puts what its subscript by the value below it gives in the place of both.
+    fn replace_top(&mut self, origin: usize) {
+        self.insert(Opcode::Swap, 2, origin);
+        self.insert(Opcode::BinaryOp, BinaryOperator::Subscr.as_u32(), origin);
     }
 
     fn checkpost(&mut self, guard: &Guard, duty: Duty) -> u32 {
@@ -161,7 +203,7 @@ impl<'a> Builder<'a> {
         self.constants.len() as u32 - 1
     }
 
-    fn finish(mut self, source: &Decoded) -> Result<Code, InstrumentError> {
+    fn finish(mut self, source: &Decoded, max_stackdepth: u32) -> Result<Code, InstrumentError> {
         self.labels.push(self.placed.len());
         let positions = self.fix_positions()?;
         let (instructions, locations, linetable) = self.emit(source)?;
@@ -180,7 +222,6 @@ impl<'a> Builder<'a> {
                 )
             })
             .collect();
-        let max_stackdepth = self.code.max_stackdepth.checked_add(INSERTED_DEPTH);
         let code = self.code;
         Ok(Code {
             instructions,
@@ -191,7 +232,7 @@ impl<'a> Builder<'a> {
             kwonlyarg_count: code.kwonlyarg_count,
             source_path: code.source_path,
             first_line_number: code.first_line_number,
-            max_stackdepth: max_stackdepth.ok_or_else(|| InstrumentError::new("the stack is too deep"))?,
+            max_stackdepth,
             obj_name: code.obj_name,
             qualname: code.qualname,
             constants: self.constants.into_iter().collect(),

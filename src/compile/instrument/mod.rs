@@ -16,10 +16,11 @@
 //! * [`verify`]: the final check, on the finished code and independent of the steps above.
 //! * [`disasm`]: a listing for people.
 //!
-//! What the count is: one for each instruction that the VM's own opcode trace reports. Blocks are paid for before they
-//! run, so an exception in the midst of a block over-charges by at most the rest of that block, and one raised by a
-//! block whose weight was passed on to its successors under-charges by at most [`blocks::MAX_SUNK`]. Both repeat
-//! exactly. A block has at most a little over [`blocks::MAX_BLOCK`] instructions.
+//! What the count is: one for each instruction that the VM's own opcode trace reports, plus a surcharge for entering a
+//! function with very many variables. Blocks are paid for before they run, so an exception in the midst of a block
+//! over-charges by what was left of it. Small blocks may be paid for by their neighbours: an exception at such a seam is
+//! over- or under-charged by at most [`blocks::MAX_SUNK`]. All of it repeats exactly. A block has at most a little over
+//! [`blocks::MAX_BLOCK`] instructions.
 
 mod blocks;
 mod classify;
@@ -35,7 +36,7 @@ mod tests;
 
 pub(crate) use classify::{NamePolicy, Operators};
 pub(crate) use disasm::disasm;
-pub(crate) use probe::ResultCheck;
+pub(crate) use probe::{BulkChecks, ResultCheck};
 
 use classify::Scope;
 use decode::{Constant, Decoded};
@@ -55,14 +56,23 @@ pub(crate) struct Options {
     pub names: NamePolicy,
     /// Looks at the results of `checked` operators before the script gets them.
     pub result_check: Option<ResultCheck>,
+    /// Looks at what is unpacked, merged and joined by single opcodes, before it is done.
+    pub bulk_checks: Option<BulkChecks>,
     /// The operators whose results are looked at.
     pub checked: Operators,
 }
 
 impl Options {
-    /// Metering, sinking and guards by `names`; no result checks.
+    /// Metering, sinking and guards by `names`; no checks of native work.
     pub(crate) const fn new(names: NamePolicy) -> Self {
-        Options { sink: true, guard_attributes: true, names, result_check: None, checked: Operators::NONE }
+        Options {
+            sink: true,
+            guard_attributes: true,
+            names,
+            result_check: None,
+            bulk_checks: None,
+            checked: Operators::NONE,
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! attributes and cannot be made by a call.
 
 use crate::meter::fuel;
-use rustpython_vm::builtins::PyType;
+use rustpython_vm::builtins::{PyTuple, PyType};
 use rustpython_vm::class::{PyClassImpl, StaticType};
 use rustpython_vm::protocol::{PyMapping, PyMappingMethods, PyNumber, PyNumberMethods};
 use rustpython_vm::types::{AsMapping, AsNumber};
@@ -75,6 +75,30 @@ pub(super) enum Duty {
     RealSuper,
     /// Its subscript is a result, which it gives back.
     Result(ResultCheck),
+    /// Its subscript is a result that was stored.
+    Stored(ResultCheck),
+    /// Its subscript is an iterable to unpack; it gives what to unpack.
+    Unpacked(Replace),
+    /// Likewise, for the arguments of a call.
+    Arguments(Replace),
+    /// Its subscript is a mapping to merge, which it gives back.
+    Merged(ResultCheck),
+    /// Its subscript is a tuple of texts; it gives the text they make.
+    Join(fn(&PyTuple, &VirtualMachine) -> PyResult),
+}
+
+/// Looks at a value and gives what takes its place.
+pub(crate) type Replace = fn(PyObjectRef, &VirtualMachine) -> PyResult;
+
+/// Looks at what single opcodes take in, before they do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BulkChecks {
+    /// An iterable that is unpacked, and positional arguments.
+    pub unpacked: Replace,
+    /// A mapping that is merged into a dict.
+    pub merged: ResultCheck,
+    /// Texts that are joined.
+    pub join: fn(&PyTuple, &VirtualMachine) -> PyResult,
 }
 
 /// An instruction that must not run.
@@ -193,7 +217,12 @@ fn inspect(mapping: PyMapping<'_>, operand: &PyObject, vm: &VirtualMachine) -> P
                 return Err(vm.new_type_error("special methods are called through the builtin super() only"));
             }
         }
-        Duty::Result(check) => check(operand, vm)?,
+        Duty::Result(check) | Duty::Stored(check) | Duty::Merged(check) => check(operand, vm)?,
+        Duty::Unpacked(replace) | Duty::Arguments(replace) => return replace(operand.to_owned(), vm),
+        Duty::Join(join) => match operand.downcast_ref::<PyTuple>() {
+            Some(texts) => return join(texts, vm),
+            None => return Err(vm.new_type_error("texts to join must be in a tuple")),
+        },
     }
     Ok(operand.to_owned())
 }

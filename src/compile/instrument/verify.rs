@@ -16,7 +16,7 @@ use rustpython_vm::PyObjectRef;
 pub(super) fn verify(new: &Code, source: &Decoded, guards: &[Guard]) -> Result<(), InstrumentError> {
     let decoded = Decoded::new(new)?;
     let pieces = Pieces::parse(new, &decoded)?;
-    pieces.check_same(source)?;
+    pieces.check_same(source, guards)?;
     pieces.check_guards(guards)?;
     pieces.check_entry_and_handlers()?;
     pieces.check_cycles()
@@ -47,6 +47,11 @@ enum Post {
     SelfMatching,
     RealSuper,
     Result,
+    Stored,
+    Unpacked,
+    Arguments,
+    Merged,
+    Join,
 }
 
 struct Pieces<'a> {
@@ -71,7 +76,16 @@ impl<'a> Pieces<'a> {
             let rest: &[(Opcode, u32)] = match piece {
                 Piece::Guard(Post::SelfMatching) => &[(Opcode::Copy, 3), subscript, (Opcode::PopTop, 0)],
                 Piece::Guard(Post::RealSuper) => &[(Opcode::Copy, 4), subscript, (Opcode::PopTop, 0)],
-                Piece::Guard(Post::Result) => &[(Opcode::Swap, 2), subscript],
+                Piece::Guard(Post::Result | Post::Join | Post::Unpacked | Post::Merged) => {
+                    &[(Opcode::Swap, 2), subscript]
+                }
+                Piece::Guard(Post::Stored) => {
+                    let stored = pieces.len().checked_sub(1).map_or(0, |before: usize| decoded.instrs[before].arg);
+                    &[(Opcode::LoadFast, stored), subscript, (Opcode::PopTop, 0)]
+                }
+                Piece::Guard(Post::Arguments) => {
+                    &[(Opcode::Copy, 3), subscript, (Opcode::Swap, 3), (Opcode::PopTop, 0)]
+                }
                 _ => &[(Opcode::PopJumpIfTrue, 0)],
             };
             pieces.push(piece);
@@ -92,7 +106,7 @@ impl<'a> Pieces<'a> {
     /// Nothing lands in the midst of an insertion, or between a result and its check.
     fn check_insertions_whole(&self) -> Result<(), InstrumentError> {
         for (index, piece) in self.pieces.iter().enumerate() {
-            let inner = matches!(piece, Piece::Rest | Piece::Guard(Post::Result));
+            let inner = matches!(piece, Piece::Rest | Piece::Guard(Post::Result | Post::Stored | Post::Join));
             if inner && self.decoded.is_target[index] {
                 return Err(broken("a jump into an insertion"));
             }
@@ -100,7 +114,7 @@ impl<'a> Pieces<'a> {
         Ok(())
     }
 
-    fn check_same(&self, source: &Decoded) -> Result<(), InstrumentError> {
+    fn check_same(&self, source: &Decoded, guards: &[Guard]) -> Result<(), InstrumentError> {
         if self.old.len() != source.instrs.len() || self.decoded.handlers.len() != source.handlers.len() {
             return Err(broken("instructions or handlers were lost"));
         }
@@ -113,10 +127,10 @@ impl<'a> Pieces<'a> {
             (None, None) => true,
             _ => false,
         };
-        for (&index, old) in self.old.iter().zip(&source.instrs) {
+        for ((&index, old), guard) in self.old.iter().zip(&source.instrs).zip(guards) {
             let new = &self.decoded.instrs[index];
             let same_arg = old.target.is_some() || new.arg == old.arg;
-            if new.op != placed_op(old.op) || !same_arg || !same_place(new.target, old.target) {
+            if new.op != placed_op(old.op, guard) || !same_arg || !same_place(new.target, old.target) {
                 return Err(broken("an instruction was changed"));
             }
         }
@@ -137,12 +151,20 @@ impl<'a> Pieces<'a> {
         for (&index, guard) in self.old.iter().zip(guards) {
             let needed = match guard {
                 Guard::None => continue,
-                Guard::CheckResult => {
-                    if self.pieces.get(index + 1) == Some(&Piece::Guard(Post::Result)) {
+                Guard::CheckResult | Guard::CheckStored(_) | Guard::Join => {
+                    let needed = match guard {
+                        Guard::CheckResult => Post::Result,
+                        Guard::Join => Post::Join,
+                        _ => Post::Stored,
+                    };
+                    if self.pieces.get(index + 1) == Some(&Piece::Guard(needed)) {
                         continue;
                     }
                     return Err(broken("a result is not checked"));
                 }
+                Guard::CheckUnpacked => Post::Unpacked,
+                Guard::CheckArguments => Post::Arguments,
+                Guard::CheckMerged => Post::Merged,
                 Guard::Deny(_) => Post::Deny,
                 Guard::SelfMatching => Post::SelfMatching,
                 Guard::RealSuper => Post::RealSuper,
@@ -241,6 +263,11 @@ fn inserted(new: &Code, instr: &Instr) -> Option<Piece> {
         Duty::SelfMatching => Post::SelfMatching,
         Duty::RealSuper => Post::RealSuper,
         Duty::Result(_) => Post::Result,
+        Duty::Stored(_) => Post::Stored,
+        Duty::Unpacked(_) => Post::Unpacked,
+        Duty::Arguments(_) => Post::Arguments,
+        Duty::Merged(_) => Post::Merged,
+        Duty::Join(_) => Post::Join,
     };
     Some(Piece::Guard(post))
 }

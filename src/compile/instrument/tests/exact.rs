@@ -2,7 +2,7 @@
 
 use super::super::blocks::{MAX_BLOCK, MAX_SUNK};
 use super::programs::{GENERATORS, RAISING, STRAIGHT};
-use super::{OPTIONS, PLENTY, UNSUNK, compile, execute, instrumented, metered, on_vm, traced};
+use super::{OPTIONS, PLENTY, UNSUNK, compile, execute, instrumented, metered, on_vm, run, traced};
 use crate::meter::fuel;
 use rustpython_vm::protocol::PyIterReturn;
 use rustpython_vm::{PyObject, PyResult, VirtualMachine};
@@ -37,7 +37,10 @@ fn an_exception_costs_at_most_a_block() {
                 assert_eq!(outcome, bare, "{name}");
                 let over = usage.instructions.saturating_sub(events.opcodes);
                 let under = events.opcodes.saturating_sub(usage.instructions);
-                assert!(over <= events.exceptions * MAX_BLOCK as u64, "{name}: {over} over, {events:?}");
+                assert!(
+                    over <= events.exceptions * (MAX_BLOCK as u64 + MAX_SUNK as u64),
+                    "{name}: {over} over, {events:?}"
+                );
                 assert!(under <= events.exceptions * MAX_SUNK as u64, "{name}: {under} under, {events:?}");
             }
         }
@@ -123,6 +126,33 @@ fn setting_up_a_large_frame_costs() {
         let cost = |names| metered(vm, instrumented(vm, &call(names), &OPTIONS), PLENTY).1.instructions;
         assert_eq!(cost(5), cost(10));
         assert!(cost(1000) >= cost(10) + 100 * 40);
+    });
+}
+
+/// A slice that ends early, for memory or by chance, is not to be seen in the bill.
+#[test]
+fn slices_do_not_show_in_the_bill() {
+    on_vm(|vm| {
+        let steps = |arm: &[usize]| {
+            let count = || {
+                for step in 0..20 {
+                    if step == 10 {
+                        fuel::spend(3, vm).unwrap();
+                    }
+                    if arm.contains(&step) {
+                        fuel::arm_from_allocator();
+                    }
+                    fuel::step(vm).unwrap();
+                }
+            };
+            let (_, usage, _) = fuel::metered(run(PLENTY), count);
+            (usage.instructions, usage.native_steps)
+        };
+        // The first step, and the first after the probe, are free.
+        assert_eq!(steps(&[]), (3, 18));
+        for arm in [&[0][..], &[5], &[10], &[11], &[3, 4, 10, 19]] {
+            assert_eq!(steps(arm), (3, 18), "armed at {arm:?}");
+        }
     });
 }
 
