@@ -42,7 +42,7 @@ impl Stage {
 }
 
 /// Which rings stand.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Both,
     /// With the validator switched off, by a flag that only this crate's tests have.
@@ -154,7 +154,7 @@ fn stopped(entry: &Entry, mode: Mode, came: &Json) -> Result<(), String> {
 fn run_all(mode: Mode, sources: Vec<(&String, &str)>) -> Vec<Result<Json, String>> {
     let batches: Vec<Vec<(&String, &str)>> = sources.chunks(BATCH).map(<[_]>::to_vec).collect();
     let answers = in_parallel(&batches, |batch| {
-        let files: Vec<PathBuf> = batch.iter().map(|(name, source)| written(name, source)).collect();
+        let files: Vec<PathBuf> = batch.iter().map(|(name, source)| written(mode, name, source)).collect();
         let lines = run_files(mode, &files);
         match lines {
             Ok(lines) if lines.len() == files.len() => lines.into_iter().map(Ok).collect::<Vec<_>>(),
@@ -183,12 +183,12 @@ fn only(lines: Vec<Json>) -> Result<Json, String> {
     lines.into_iter().next().ok_or_else(|| "the process ended without a line".to_owned())
 }
 
-/// A file of its own for each source: entries and controls of a name run at the same time.
-fn written(name: &str, source: &str) -> PathBuf {
+/// A file of its own for each source and mode: entries and controls of a name run at the same time, in every mode.
+fn written(mode: Mode, name: &str, source: &str) -> PathBuf {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     source.hash(&mut hasher);
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("escapes");
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("escapes-{mode:?}"));
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join(format!("{name}-{:016x}.py", hasher.finish()));
     std::fs::write(&file, source).unwrap();
