@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long past its deadline a call may go on before the runner is given up.
-const GRACE: Duration = Duration::from_millis(200);
+const GRACE: Duration = Duration::from_millis(300);
 
 /// How long compiling may take: the limits on sources keep it far below.
 const COMPILE_PATIENCE: Duration = Duration::from_secs(10);
@@ -28,7 +28,7 @@ const COMPILE_PATIENCE: Duration = Duration::from_secs(10);
 /// An isolated place for scripts to run: globals of its own, a policy, a budget for each call.
 ///
 /// A sandbox is a handle to a scope on a [`Runner`] thread. It is `Send`; its calls block until they are done, and come
-/// back by the budget's timeout plus a fifth of a second whatever the script does. Globals stay from call to call, also
+/// back by the budget's timeout plus a third of a second whatever the script does. Globals stay from call to call, also
 /// after one that failed. Dropping it frees its scope.
 ///
 /// ```

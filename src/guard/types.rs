@@ -237,17 +237,14 @@ fn neutralise(types: &[PyTypeRef], vm: &VirtualMachine) {
     let none_below = |_class: PyObjectRef, vm: &VirtualMachine| -> PyObjectRef { vm.ctx.new_list(Vec::new()).into() };
     replace(meta, "__subclasses__", vm.new_method("__subclasses__", meta, none_below).into(), vm);
     // The interpreter stores the object that lacked the attribute, and the name that was not found: they are taken and
-    // forgotten. It asks for them itself, so reading them must not fail.
-    let exceptions = &ctx.exceptions;
-    for (error, name) in [
-        (exceptions.attribute_error, "obj"),
-        (exceptions.attribute_error, "name"),
-        (exceptions.name_error, "name"),
-        (exceptions.import_error, "name"),
-    ] {
-        let nothing = |_error: PyObjectRef, vm: &VirtualMachine| -> PyObjectRef { vm.ctx.none() };
-        let forget = |_error: PyObjectRef, _value: PySetterValue| {};
-        replace(error, name, ctx.new_static_getset(name, error, nothing, forget).into(), vm);
+    // forgotten.
+    let forget = |_error: PyObjectRef, _value: PySetterValue| {};
+    let error = ctx.exceptions.attribute_error;
+    let nothing = |_error: PyObjectRef, vm: &VirtualMachine| -> PyResult { Err(vm.new_attribute_error("obj")) };
+    replace(error, "obj", ctx.new_static_getset("obj", error, nothing, forget).into(), vm);
+    for error in [ctx.exceptions.name_error, ctx.exceptions.import_error] {
+        let nothing = |_error: PyObjectRef, vm: &VirtualMachine| -> PyResult { Err(vm.new_attribute_error("name")) };
+        replace(error, "name", ctx.new_static_getset("name", error, nothing, forget).into(), vm);
     }
     // Built-in functions are shared by every sandbox, and their module's name could be set.
     let function = ctx.types.builtin_function_or_method_type;

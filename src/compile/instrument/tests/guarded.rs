@@ -2,6 +2,7 @@
 
 use super::{NamePolicy, OPTIONS, Options, Outcome, execute, instrumented, on_vm};
 use crate::compile::instrument::Operators;
+use crate::meter::fuel;
 use rustpython_compiler_core::bytecode::BinaryOperator;
 use rustpython_vm::builtins::PyInt;
 use rustpython_vm::{PyObject, PyResult, VirtualMachine};
@@ -147,7 +148,10 @@ fn special_methods_need_the_real_super() {
             assert!(execute(vm, code.clone()).result.is_ok() || source.contains("(1)"), "{source}");
             let scope = vm.new_scope_with_builtins();
             scope.globals.set_item("super", vm.ctx.types.tuple_type.to_owned().into(), vm).unwrap();
-            let raised = super::raised(&vm.run_code_obj(code, scope).unwrap_err(), vm);
+            let raised = super::raised(
+                &fuel::metered(super::run(super::PLENTY), || vm.run_code_obj(code, scope)).0.unwrap_err(),
+                vm,
+            );
             assert_eq!(raised.class, "TypeError", "{source}");
             assert!(raised.message.contains("builtin super()"), "{raised:?}");
         }

@@ -90,6 +90,10 @@ fn instrumented(vm: &VirtualMachine, source: &str, options: &Options) -> PyRef<P
 
 /// Runs code in a new scope.
 fn execute(vm: &VirtualMachine, code: PyRef<PyCode>) -> Outcome {
+    // Outside of a run every probe refuses.
+    if !fuel::active() {
+        return metered(vm, code, PLENTY).0;
+    }
     let scope = vm.new_scope_with_builtins();
     let print = vm.new_function("print", |args: PosArgs, vm: &VirtualMachine| -> PyResult<()> {
         let mut words = Vec::new();
@@ -146,6 +150,7 @@ fn run(limit: u64) -> Run {
         cancel: Default::default(),
         hook: None,
         live: Default::default(),
+        pace: crate::meter::fuel::Pace::begin(),
         state: RunState::default(),
     }
 }

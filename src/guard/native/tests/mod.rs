@@ -112,62 +112,6 @@ pub(super) fn assert_unchanged(cases: &[(&str, &str)]) {
     assert!(wrong.is_empty(), "changed:\n{}", wrong.join("\n"));
 }
 
-#[test]
-#[ignore = "prints what a unit of int arithmetic takes; for tuning"]
-fn calibrate() {
-    on_big_stack(|| {
-        let interpreter = Interpreter::without_stdlib(Default::default());
-        interpreter.enter(|vm| {
-            guard(vm);
-            let operations = [
-                ("", "x*y"),
-                ("z=x*(y>>B//2)", "z//y"),
-                ("z=x>>(B//2)", "x//z"),
-                ("", "x%12345678901"),
-                ("", "x/y"),
-                ("z=y>>(B//2)", "x/z"),
-                ("", "7**(B//3)"),
-                ("z=(1<<16)-59", "pow(x,z,y)"),
-                ("z=y|1", "pow(z,-1,(1<<(B-1))+1)"), ("z=3**(B//2)", "pow(y,-1,z)"),
-                ("z=x>>max(B-1000,0)", "float(z)"),
-                ("", "hash(x)"),
-                ("", "hex(x)"),
-                ("", "format(x,'_b')"),
-                ("z=hex(x)", "int(z,16)"),
-                ("", "x.__add__(y)"),
-                ("", "x&y"),
-                ("", "-x"),
-                ("", "1<<(B-1)"),
-                ("", "round(x,-(B//8))"),
-                ("", "x.to_bytes(B//8+1,'big')"),
-                ("z=y+0", "z.__eq__(y)"),
-            ];
-            for bits in [64u64, 512, 2048, 8192, 32768, 65536, 131072] {
-                for (setup, operation) in operations {
-                    let setup = format!("B={bits}\nx=(7**(B//2))>>1\nx=x>>max(0,x.bit_length()-B+1)\ny=(11**(B//3))>>1\ny=y>>max(0,y.bit_length()-B+1)\n{setup}\n");
-                    let once = run(vm, &format!("{setup}R = {operation}\nR = 1"), 1 << 50);
-                    let none = run(vm, &format!("{setup}\nR = 1"), 1 << 50);
-                    let units = once.usage.native_steps - none.usage.native_steps;
-                    let scope = vm.new_scope_with_builtins();
-                    let setup = vm.compile(&setup, compiler::Mode::Exec, "a").unwrap();
-                    vm.run_code_obj(setup, scope.clone()).unwrap();
-                    let code = vm.compile(&format!("R = {operation}\n"), compiler::Mode::Exec, "a").unwrap();
-                    let best = (0..8)
-                        .map(|_| {
-                            let started = Instant::now();
-                            let _ = vm.run_code_obj(code.clone(), scope.clone());
-                            started.elapsed().as_nanos() as u64
-                        })
-                        .min()
-                        .unwrap();
-                    let per_unit = best / units.max(1);
-                    println!("{bits:8} {operation:26} {best:9} ns {units:9} units {per_unit:6} {:?}", once.value.err());
-                }
-            }
-        });
-        std::mem::forget(interpreter);
-    });
-}
 
 mod bill;
 mod stopped;
