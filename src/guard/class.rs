@@ -1,9 +1,9 @@
 //! `__build_class__`: classes of scripts are plain classes, made of plain bases.
 
-use crate::guard::{attributes, names, types};
+use crate::guard::{attributes, names, native, types};
 use crate::meter::fuel;
 use parking_lot::Mutex;
-use rustpython_vm::builtins::{PyBaseExceptionRef, PyDictRef, PyFunction, PyStr, PyStrRef, PyTuple, PyTypeRef};
+use rustpython_vm::builtins::{PyBaseExceptionRef, PyDictRef, PyFunction, PyStr, PyStrRef, PyTuple, PyType, PyTypeRef};
 use rustpython_vm::function::{ArgMapping, FuncArgs};
 use rustpython_vm::{AsObject, PyObjectRef, PyRef, PyResult, VirtualMachine};
 use std::collections::BTreeMap;
@@ -58,7 +58,11 @@ pub(crate) fn build_class(args: FuncArgs, vm: &VirtualMachine) -> PyResult {
 
     let parents = bases.iter().map(|base| base.clone().into()).collect();
     let parents = PyTuple::new_ref(parents, &vm.ctx);
+    let hashes = namespace.get_item_opt("__hash__", vm)?.is_some_and(|hash| !vm.is_none(&hash));
     let class = vm.ctx.types.type_type.as_object().call((name, parents, namespace), vm)?;
+    if hashes && let Some(class) = class.downcast_ref::<PyType>() {
+        native::hashing::guard_script_hash(class);
+    }
     forget_dead_subclasses(&bases, vm);
     Ok(class)
 }

@@ -32,6 +32,7 @@ slot_family! {
 
 pub(super) fn install(types: &[&'static Py<PyType>], vm: &VirtualMachine) {
     let known = &vm.ctx.types;
+    hashing::install_extremes(vm);
     for typ in types {
         guard_slot!(typ.slots.richcompare, super::compare::rich_compare);
         guard_slot!(typ.slots.repr, super::compare::repr);

@@ -7,8 +7,10 @@
 use super::cost::{self, charge};
 use crate::meter::allocator;
 use crate::meter::fuel;
-use rustpython_vm::builtins::PyInt;
-use rustpython_vm::{PyResult, VirtualMachine};
+use rustpython_vm::builtins::{PyInt, PyType};
+use rustpython_vm::common::hash::PyHash;
+use rustpython_vm::{Py, PyObject, PyResult, VirtualMachine};
+use std::sync::OnceLock;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -39,6 +41,65 @@ struct Classes {
 
 thread_local! {
     static CLASSES: RefCell<Classes> = RefCell::default();
+}
+
+/// A dict takes the absolute value of a hash, and the least integer has none: it would panic, or look for a free place
+/// for ever. Nobody can tell the two apart.
+fn away_from_the_least(hash: PyHash) -> PyHash {
+    if hash == PyHash::MIN { PyHash::MIN + 1 } else { hash }
+}
+
+type Hash = fn(&PyObject, &VirtualMachine) -> PyResult<PyHash>;
+
+static TUPLE_HASH: OnceLock<Hash> = OnceLock::new();
+static FROZENSET_HASH: OnceLock<Hash> = OnceLock::new();
+static SCRIPT_HASH: OnceLock<Hash> = OnceLock::new();
+
+fn tuple_hash(object: &PyObject, vm: &VirtualMachine) -> PyResult<PyHash> {
+    settled(&TUPLE_HASH, object, vm)
+}
+
+fn frozenset_hash(object: &PyObject, vm: &VirtualMachine) -> PyResult<PyHash> {
+    settled(&FROZENSET_HASH, object, vm)
+}
+
+fn script_hash(object: &PyObject, vm: &VirtualMachine) -> PyResult<PyHash> {
+    settled(&SCRIPT_HASH, object, vm)
+}
+
+fn settled(original: &OnceLock<Hash>, object: &PyObject, vm: &VirtualMachine) -> PyResult<PyHash> {
+    match original.get() {
+        Some(hash) => hash(object, vm).map(away_from_the_least),
+        None => Err(vm.new_system_error("a guard without an original")),
+    }
+}
+
+/// Keeps the hashes that a script can choose by the parts of a value away from the one that a dict cannot take. To be
+/// called before these slots get their other guards.
+pub(super) fn install_extremes(vm: &VirtualMachine) {
+    let types = &vm.ctx.types;
+    for (class, original, guard) in [
+        (types.tuple_type, &TUPLE_HASH, tuple_hash as Hash),
+        (types.frozenset_type, &FROZENSET_HASH, frozenset_hash as Hash),
+    ] {
+        if original.get().is_none()
+            && let Some(hash) = class.slots.hash.load()
+        {
+            let _ = original.set(hash);
+            class.slots.hash.store(Some(guard));
+        }
+    }
+}
+
+/// The same for the `__hash__` of a class that a script made.
+pub(crate) fn guard_script_hash(class: &Py<PyType>) {
+    if let Some(hash) = class.slots.hash.load() {
+        // One function of the interpreter calls the `__hash__` of every such class.
+        let original = *SCRIPT_HASH.get_or_init(|| hash);
+        if original as usize == hash as usize {
+            class.slots.hash.store(Some(script_hash));
+        }
+    }
 }
 
 /// To be called before an int of [`SHARED_FROM`] bits or more is hashed.

@@ -19,7 +19,7 @@ mod containers;
 mod cost;
 pub(crate) mod format;
 mod functions;
-mod hashing;
+pub(crate) mod hashing;
 mod int;
 mod iterators;
 mod patch;

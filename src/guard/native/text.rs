@@ -221,6 +221,17 @@ fn expand_tabs(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
 
 /// Counts the parts: each is an object of its own.
 fn split(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
+    let most = args.args.get(2).or_else(|| args.kwargs.get("maxsplit")).and_then(|most| most.downcast_ref::<PyInt>());
+    // Any negative number means all, and counting down from the least one overflows.
+    if most.is_some_and(|most| *most.as_bigint() < Default::default()) {
+        let all: PyObjectRef = vm.ctx.new_int(-1).into();
+        match args.args.get_mut(2) {
+            Some(most) => *most = all,
+            None => {
+                args.kwargs.insert("maxsplit".into(), all);
+            }
+        }
+    }
     let Some(zelf) = args.args.first() else { return Ok(()) };
     let own = own_bytes(args);
     cost::scan(own as usize, vm)?;
