@@ -466,6 +466,16 @@ fn with_header(layout: Layout) -> Option<Layout> {
     Layout::from_size_align(size, layout.align().max(align_of::<Tag>())).ok()
 }
 
+/// The same pointer, and nothing that the compiler knows of it.
+///
+/// A caller holds what the allocator gave it for a whole object of the size that it asked for. Where link-time
+/// optimisation inlines the allocator into the caller, reading the tag in front of it would be taken for a read out of
+/// bounds, and the code behind it for unreachable.
+#[inline(always)]
+fn opaque(block: *mut u8) -> *mut u8 {
+    std::hint::black_box(block)
+}
+
 /// SAFETY: `block` must lie `header(..)` bytes into an allocation of this allocator.
 #[inline]
 unsafe fn tag_of(block: *mut u8) -> *mut Tag {
@@ -534,6 +544,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for MeteredAlloc<A> {
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         let Some(whole) = with_header(layout) else { return };
+        let block = opaque(block);
         // SAFETY: `block` came from `allocate` with this layout, so a tag and the whole inner block lie before it.
         unsafe {
             credit(*tag_of(block), whole.size());
@@ -546,6 +557,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for MeteredAlloc<A> {
         let (Some(whole), Some(new_whole)) = (with_header(layout), new_size.checked_add(header(layout))) else {
             return std::ptr::null_mut();
         };
+        let block = opaque(block);
         // SAFETY: `block` came from `allocate` with this layout; the alignment, and with it the header, stays.
         unsafe {
             let tag = *tag_of(block);
@@ -573,7 +585,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for MeteredAlloc<A> {
             if !own && tag.slot != 0 {
                 credit_other(tag, growth);
             }
-            moved.add(header(layout))
+            opaque(moved.add(header(layout)))
         }
     }
 }
@@ -596,7 +608,7 @@ unsafe fn allocate(layout: Layout, inner: impl FnOnce(Layout) -> *mut u8) -> *mu
     unsafe {
         let block = start.add(header(layout));
         tag_of(block).write(tag);
-        block
+        opaque(block)
     }
 }
 
