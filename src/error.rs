@@ -169,10 +169,7 @@ impl ScriptException {
 
 impl fmt::Display for ScriptException {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(last) = self.traceback.last() {
-            write!(f, "{}:{}: ", last.file, last.line)?;
-        }
-        write!(f, "{}: {}", self.type_name, self.message)
+        write!(f, "{}{}: {}", place(&self.traceback), self.type_name, self.message)
     }
 }
 
@@ -191,8 +188,25 @@ pub struct TraceEntry {
 }
 
 /// A budget that ran out.
+///
+/// ```
+/// use pycage::{Error, Sandbox};
+///
+/// let mut sandbox = Sandbox::new()?;
+/// sandbox.exec("def f():\n    while True:\n        try:\n            while True: pass\n        except:\n            pass")?;
+/// match sandbox.call::<()>("f", ()) {
+///     // Where the script was, and not the handler that it tried to catch the stop with.
+///     Err(Error::Budget(stop)) => assert_eq!((stop.traceback[0].line, stop.traceback[0].function.as_str()), (4, "f")),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
-#[error("the {}budget for {limit} ran out: {used} used of {allowed}", if *.lifetime { "lifetime " } else { "" })]
+#[error(
+    "{}the {}budget for {limit} ran out: {used} used of {allowed}",
+    place(.traceback),
+    if *.lifetime { "lifetime " } else { "" }
+)]
 #[non_exhaustive]
 pub struct BudgetExceeded {
     /// Which limit.
@@ -203,19 +217,28 @@ pub struct BudgetExceeded {
     pub allowed: u64,
     /// What was used, in the same unit. Work that was refused before it was done is not in it.
     pub used: u64,
+    /// Where the script was when it was stopped, outermost call first. Empty when it was stopped outside of its code.
+    pub traceback: Vec<TraceEntry>,
     /// What the run cost.
     pub usage: Box<Usage>,
 }
 
 /// A run that the host's hook ended.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
-#[error("stopped by the host: {reason}")]
+#[error("{}stopped by the host: {reason}", place(.traceback))]
 #[non_exhaustive]
 pub struct Stopped {
     /// The hook's reason.
     pub reason: String,
+    /// Where the script was when it was stopped, outermost call first.
+    pub traceback: Vec<TraceEntry>,
     /// What the run cost.
     pub usage: Box<Usage>,
+}
+
+/// File and line in front of a message, where they are known.
+fn place(traceback: &[TraceEntry]) -> String {
+    traceback.last().map(|last| format!("{}:{}: ", last.file, last.line)).unwrap_or_default()
 }
 
 /// A value that cannot cross between host and script.

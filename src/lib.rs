@@ -27,3 +27,8 @@ pub use sandbox::{LiveUsageView, Sandbox, SandboxBuilder};
 pub use script::Script;
 pub use usage::Usage;
 pub use value::{BigInt, FromValue, IntoArgs, IntoValue, Value};
+
+/// The README's examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

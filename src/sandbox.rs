@@ -374,6 +374,7 @@ impl Sandbox {
                 lifetime: false,
                 allowed: budget.memory.value(),
                 used: usage.live_bytes,
+                traceback: Vec::new(),
                 usage: Box::new(usage),
             }),
             why => why.into(),

@@ -123,8 +123,12 @@ mod tests {
             ("hostile_snoop", State::Refused, &["hostile_snoop.py:5:", "rejected"]),
             ("hostile_sneak", State::Disabled { frame: 2 }, &["hostile_sneak.py:6: "]),
             ("broken_weather", State::Disabled { frame: 92 }, &["broken_weather.py:17: KeyError: 'winter'"]),
-            ("hostile_spin", State::Disabled { frame: 30 }, &["budget for instructions ran out"]),
-            ("hostile_hoard", State::Disabled { frame: 45 }, &["budget for memory ran out"]),
+            (
+                "hostile_spin",
+                State::Disabled { frame: 30 },
+                &["hostile_spin.py:1", ": the budget for instructions ran out"],
+            ),
+            ("hostile_hoard", State::Disabled { frame: 45 }, &["hostile_hoard.py:", ": the budget for memory ran out"]),
         ];
         for (name, wanted, reasons) in stopped {
             assert_eq!(*state(&played, name), wanted, "{name}\n{story}");

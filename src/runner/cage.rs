@@ -174,7 +174,8 @@ impl<'vm> Cage<'vm> {
         vm.recursion_limit.set(outer_limit);
         usage.live_bytes = scope.account.held();
         let result = match (trip, result) {
-            (Some(trip), _) => Err(stopped(trip, budget, usage)),
+            (Some(trip), Err(Failure::Exception(stop))) => Err(stopped(trip, budget, usage, stop.traceback)),
+            (Some(trip), _) => Err(stopped(trip, budget, usage, Vec::new())),
             (None, Ok(value)) => Ok(value),
             (None, Err(Failure::Exception(mut exception))) => {
                 exception.usage = Box::new(usage);
@@ -337,7 +338,7 @@ fn describe(vm: &VirtualMachine, exception: &PyBaseExceptionRef) -> ScriptExcept
     ScriptException {
         type_name: exception.class().name().to_string(),
         message,
-        traceback: traceback(exception),
+        traceback: if fuel::tripped() { traceback(&first_stop(vm, exception)) } else { traceback(exception) },
         host_error: fuel::with_run(|run| run.state.host_error.take())
             .flatten()
             .filter(|(raised, _)| raised.is(exception))
@@ -351,6 +352,22 @@ fn shorten(text: &str) -> String {
         Some((end, _)) => format!("{}... ({} bytes in all)", &text[..end], text.len()),
         None => text.to_owned(),
     }
+}
+
+/// What stopped a tripped run first: each handler that it passed has raised the stop anew, from where the handler is.
+fn first_stop(vm: &VirtualMachine, last: &PyBaseExceptionRef) -> PyBaseExceptionRef {
+    let mut first = last.clone();
+    let mut next = last.__context__();
+    // As many as there may be nested calls, each with some handlers; a chain can be made to bite its tail.
+    for _ in 0..10_000 {
+        let Some(exception) = next else { break };
+        next = exception.__context__();
+        // Scripts cannot raise a bare `BaseException`: this is a stop.
+        if exception.class().is(vm.ctx.exceptions.base_exception_type) {
+            first = exception;
+        }
+    }
+    first
 }
 
 fn traceback(exception: &PyBaseExceptionRef) -> Vec<TraceEntry> {
@@ -376,17 +393,18 @@ fn traceback(exception: &PyBaseExceptionRef) -> Vec<TraceEntry> {
     entries
 }
 
-fn stopped(trip: Trip, budget: &Budget, usage: Usage) -> Error {
+fn stopped(trip: Trip, budget: &Budget, usage: Usage, traceback: Vec<TraceEntry>) -> Error {
     let limit = match trip {
         Trip::Limit(limit) => limit,
         Trip::Cancelled => return Error::Cancelled(Box::new(usage)),
-        Trip::Stopped(reason) => return Error::Stopped(Stopped { reason, usage: Box::new(usage) }),
+        Trip::Stopped(reason) => return Error::Stopped(Stopped { reason, traceback, usage: Box::new(usage) }),
     };
     Error::Budget(BudgetExceeded {
         limit,
         lifetime: false,
         allowed: budget.allowed(limit),
         used: usage.of(limit),
+        traceback,
         usage: Box::new(usage),
     })
 }

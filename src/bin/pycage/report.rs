@@ -105,6 +105,8 @@ fn error_json(error: &Error) -> serde_json::Value {
         Error::Budget(budget) => {
             object["kind"] = "BudgetExceeded".into();
             object["limit"] = budget.limit.name().into();
+            object["line"] = budget.traceback.last().map(|entry| entry.line).into();
+            object["column"] = budget.traceback.last().and_then(|entry| entry.column).into();
         }
         Error::Cancelled(_) => object["kind"] = "Cancelled".into(),
         Error::Stopped(_) => object["kind"] = "Stopped".into(),
