@@ -223,10 +223,9 @@ impl Sandbox {
     fn compile_checked(&self, name: &str, source: &str, checks: Checks) -> Result<Script, Error> {
         let (name, source, config) = (name.to_owned(), source.to_owned(), self.config.clone());
         // On the runner for its stack: the compiler recurses over the tree.
-        let compiled = self.runner.call(COMPILE_PATIENCE, Arc::default(), move |_, _| {
+        self.runner.call(COMPILE_PATIENCE, Arc::default(), move |_, _| {
             compile::compile(&source, &name, &config.policy, checks).map(|compiled| Script::new(&name, compiled))
-        })?;
-        compiled
+        })?
     }
 
     /// A listing of a script's instrumented bytecode with the weight of each block, for people.
@@ -235,8 +234,7 @@ impl Sandbox {
     /// [`Error::Lost`] when the runner is.
     pub fn disassemble(&self, script: &Script) -> Result<String, Error> {
         let script = script.clone();
-        let listing = self.runner.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.disassemble(&script))?;
-        listing
+        self.runner.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.disassemble(&script))?
     }
 
     /// Runs a compiled script; gives the value of its last expression.

@@ -69,6 +69,7 @@ pub(crate) fn name(name: &str, scope: Scope, use_: Use) -> Result<(), NameRule> 
     Ok(())
 }
 
+#[cfg(test)]
 /// [`name`] where a name is bound.
 pub(crate) fn binding(name: &str, scope: Scope) -> Result<(), NameRule> {
     self::name(name, scope, Use::Bind)

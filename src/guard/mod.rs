@@ -2,8 +2,8 @@
 //!
 //! * [`names`]: which names may be asked for, as told by the compile ring.
 //! * [`attributes`]: `getattr` and its kin, for names that are only known at run time.
-//! * [`builtins`]: the whitelist a sandbox starts from.
-//! * [`class`]: `__build_class__`.
+//! * [`mod@builtins`]: the whitelist a sandbox starts from.
+//! * [`class`], which makes classes: `__build_class__`.
 //! * [`facade`]: granted modules as scripts see them, and the importer that hands them out.
 //! * [`format`](mod@format): `str.format` and `str.format_map`.
 //! * [`isolate`]: what is closed in each interpreter.
@@ -63,7 +63,7 @@ impl Ground {
         let globals = vm.ctx.new_dict();
         let fill = || -> PyResult<()> {
             // Where the interpreter looks for the builtins of a scope. No script can spell either name.
-            globals.set_item(vm.ctx.intern_str("__builtins__"), self.builtins.shared().into(), vm)?;
+            globals.set_item(vm.ctx.intern_str("__builtins__"), self.builtins.new_builtins(None, vm)?.into(), vm)?;
             globals.set_item(vm.ctx.intern_str("__name__"), vm.ctx.new_str("__main__").into(), vm)
         };
         fill().map_err(|_| Error::Setup("the globals of a sandbox could not be made".to_owned()))?;

@@ -84,6 +84,7 @@ fn run() -> Run {
         cancel: Arc::new(AtomicBool::new(false)),
         hook: None,
         live: Arc::new(LiveUsage::default()),
+        pace: crate::meter::fuel::Pace::begin(),
         state: RunState::default(),
     }
 }

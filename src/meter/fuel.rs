@@ -56,6 +56,7 @@ struct Meter {
 }
 
 impl Meter {
+    #[allow(clippy::declare_interior_mutable_const, reason = "it only ever initialises a thread-local")]
     const IDLE: Meter = Meter {
         fuel: Cell::new(EMPTY),
         granted: Cell::new(EMPTY),
@@ -220,12 +221,6 @@ pub(crate) fn step(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
     })
 }
 
-/// Forgets the last native step, so that the next one is free: put where a script's own loop begins.
-#[inline(always)]
-pub(crate) fn begin_loop() {
-    METER.with(|meter| meter.last_step.set(i64::MIN));
-}
-
 /// Refuses native work that would allocate `bytes` beyond what the sandbox may hold, and charges for moving them.
 #[inline]
 pub(crate) fn reserve(bytes: u64, vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
@@ -273,14 +268,6 @@ pub(crate) fn arm_from_allocator() {
 /// Reads or changes the state of the current run. `None` outside of a run.
 pub(crate) fn with_run<R>(f: impl FnOnce(&mut Run) -> R) -> Option<R> {
     METER.with(|meter| meter.run.borrow_mut().as_mut().map(f))
-}
-
-/// The usage of the current run so far.
-pub(crate) fn usage() -> Usage {
-    METER.with(|meter| match meter.run.borrow().as_ref() {
-        Some(run) => usage_of(meter, run),
-        None => Usage::default(),
-    })
 }
 
 /// Runs `f` under `run`'s limits and answers what it cost and why it was stopped, if it was.

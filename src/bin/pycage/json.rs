@@ -5,7 +5,10 @@
 //! are arrays.
 
 use pycage::Value;
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
 use serde_json::{Map, Value as Json, json};
+use std::io::Write;
 
 pub fn value(value: &Value) -> Json {
     match value {
@@ -22,6 +25,31 @@ pub fn value(value: &Value) -> Json {
         Value::List(items) | Value::Tuple(items) | Value::Set(items) => array(items),
         Value::Dict(items) => dict(items),
         other => json!({ "$object": other.type_name() }),
+    }
+}
+
+/// One line of JSON, with a space behind each colon and comma, as Python writes it.
+pub fn line(json: &Json) -> String {
+    let mut line = Vec::new();
+    // Writing to memory does not fail, and every value here has a form in JSON.
+    let written = json.serialize(&mut Serializer::with_formatter(&mut line, Spaced));
+    debug_assert!(written.is_ok());
+    String::from_utf8_lossy(&line).into_owned()
+}
+
+struct Spaced;
+
+impl Formatter for Spaced {
+    fn begin_array_value<W: Write + ?Sized>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: Write + ?Sized>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: Write + ?Sized>(&mut self, writer: &mut W) -> std::io::Result<()> {
+        writer.write_all(b": ")
     }
 }
 

@@ -68,7 +68,7 @@ impl Report {
             }),
         );
         object.insert("enforced".into(), json!(self.enforced));
-        serde_json::Value::Object(object).to_string()
+        json::line(&serde_json::Value::Object(object))
     }
 }
 

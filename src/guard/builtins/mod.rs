@@ -48,12 +48,6 @@ impl BuiltinsTemplate {
         Ok(BuiltinsTemplate { dict, quiet_sys })
     }
 
-    /// The template's dict itself, for sandboxes that are granted no module. It costs nothing, where a copy takes 120
-    /// entries. Scripts cannot tell: none can change its builtins. A copy is a second fence behind that one.
-    pub(crate) fn shared(&self) -> PyDictRef {
-        self.dict.clone()
-    }
-
     /// A sandbox's own builtins. `granted` holds the facades it may import, by full dotted name; without it, none.
     pub(crate) fn new_builtins(&self, granted: Option<PyDictRef>, vm: &VirtualMachine) -> PyResult<PyDictRef> {
         let dict = self.dict.copy().into_ref(&vm.ctx);

@@ -10,9 +10,9 @@ use crate::meter::fuel;
 use rustpython_vm::builtins::{PyInt, PyType};
 use rustpython_vm::common::hash::PyHash;
 use rustpython_vm::{Py, PyObject, PyResult, VirtualMachine};
-use std::sync::OnceLock;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 /// From this many bits on an int may share its hash.

@@ -76,6 +76,7 @@ fn budget(instructions: u64) -> Run {
         cancel: Arc::new(AtomicBool::new(false)),
         hook: None,
         live: Arc::new(LiveUsage::default()),
+        pace: crate::meter::fuel::Pace::begin(),
         state: RunState::default(),
     }
 }
@@ -111,7 +112,6 @@ pub(super) fn assert_unchanged(cases: &[(&str, &str)]) {
     }
     assert!(wrong.is_empty(), "changed:\n{}", wrong.join("\n"));
 }
-
 
 mod bill;
 mod stopped;
