@@ -19,5 +19,7 @@ pub(crate) fn create() -> ManuallyDrop<Interpreter> {
     settings.argv = Vec::new();
     // A fixed seed: the order of sets, and with it the bill, is the same in every process.
     settings.hash_seed = Some(0);
-    ManuallyDrop::new(Interpreter::without_stdlib(settings))
+    // Automatic collections stop every interpreter of the process, and wait for a stuck one for ever: off before the
+    // first Python code runs, also that of the start-up.
+    ManuallyDrop::new(Interpreter::with_init(settings, |vm| vm.state.gc.disable()))
 }

@@ -362,3 +362,66 @@ fn rejections_carry_what_a_host_shows() {
     assert_eq!(error.file, "worse.py");
     assert!(error.line >= 2);
 }
+
+/// A panic on the runner (here the host's hook) is the end of that runner, and of nothing else.
+#[test]
+fn a_panic_is_contained() {
+    let runner = Runner::new().unwrap();
+    let mut bystander = Sandbox::builder().runner(&runner).build().unwrap();
+    bystander.set("x", 1).unwrap();
+    let mut elsewhere = Sandbox::builder().runner(&Runner::new().unwrap()).build().unwrap();
+    elsewhere.set("x", 2).unwrap();
+    let hook = |usage: &pycage::Usage| -> pycage::HookAction {
+        assert!(usage.instructions < 10_000, "injected");
+        pycage::HookAction::Continue
+    };
+    let mut sandbox = Sandbox::builder().runner(&runner).hook(hook).build().unwrap();
+    match sandbox.exec("def f(n):\n    return f(n - 1) if n else [x for x in range(9 ** 9)]\nf(50)") {
+        Err(Error::Crashed { message, usage }) => {
+            assert!(message.contains("injected"), "{message}");
+            assert!(usage.instructions > 0);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(!runner.is_alive());
+    assert!(matches!(sandbox.eval::<Value>("1"), Err(Error::Lost)));
+    assert!(matches!(bystander.eval::<Value>("x"), Err(Error::Lost)));
+    assert_eq!(elsewhere.eval::<i64>("x").unwrap(), 2);
+    let mut later = Sandbox::builder().runner(&Runner::new().unwrap()).build().unwrap();
+    assert_eq!(later.eval::<i64>("sum(range(10))").unwrap(), 45);
+}
+
+/// Host functions: values both ways, errors that come back as they went, a cap on calls, time apart.
+#[test]
+fn host_functions() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("no such item: {0}")]
+    struct NoItem(String);
+
+    let mut sandbox = Sandbox::builder().budget(Budget::default().host_calls(50)).build().unwrap();
+    sandbox.function("price", |name: String| if name == "sword" { Ok(30) } else { Err(NoItem(name)) }).unwrap();
+    sandbox.function("nap", || std::thread::sleep(std::time::Duration::from_millis(30))).unwrap();
+    sandbox.function("burst", || -> i64 { panic!("the host's own") }).unwrap();
+    assert_eq!(sandbox.eval::<i64>("price('sword') + 1").unwrap(), 31);
+    assert_eq!(
+        sandbox.eval::<String>("try: price('x')\nexcept RuntimeError as e: r = str(e)\nr").unwrap(),
+        "no such item: x"
+    );
+    match sandbox.eval::<Value>("price('axe')") {
+        Err(Error::Exception(exception)) => {
+            let error = exception.host_error.expect("the host's own error comes back");
+            assert_eq!(error.downcast_ref::<NoItem>().map(|error| error.0.as_str()), Some("axe"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(sandbox.eval::<Value>("price(1)"), Err(Error::Exception(ref e)) if e.type_name == "TypeError"));
+    assert!(matches!(sandbox.eval::<Value>("price()"), Err(Error::Exception(ref e)) if e.type_name == "TypeError"));
+    assert!(matches!(sandbox.eval::<Value>("burst()"), Err(Error::Exception(ref e)) if e.type_name == "RuntimeError"));
+    let usage = sandbox.exec_with("nap()", Budget::default().timeout(std::time::Duration::from_millis(20))).unwrap();
+    assert!(usage.host_time >= std::time::Duration::from_millis(30) && usage.elapsed < usage.host_time);
+    match sandbox.exec("while True:\n    try:\n        while True: price('sword')\n    except: print('AFTER')") {
+        Err(Error::Budget(stop)) => assert_eq!((stop.limit, stop.used), (pycage::Limit::HostCalls, 51)),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(sandbox.take_output(), "");
+}
