@@ -24,7 +24,7 @@ const SLICE: u64 = 8192;
 
 /// Fewest. Slices shrink while instructions are slow (each may start native work), so that checkpoints keep coming in
 /// time. The bill does not depend on where slices end.
-const MIN_SLICE: u64 = 64;
+const MIN_SLICE: u64 = 16;
 
 /// What a slice should take, and what is so little that the next one may be longer.
 const SLICE_TIME: Duration = Duration::from_micros(1000);

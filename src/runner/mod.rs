@@ -24,9 +24,9 @@ use std::time::Duration;
 
 /// Stack of a runner thread. Virtual memory: pages that no script touches cost nothing.
 ///
-/// Chains of native wrappers recurse natively, so many bytes of stack for each byte of heap that a chain takes; with a
-/// stack of this size the memory limit ends a chain before the stack does (the factor is measured in `ARCHITECTURE.md`).
-const STACK: usize = 512 << 20;
+/// Native recursion through the guarded slots is bounded by count, at 24 MB; the rest is for Python calls that go through
+/// native code, which the recursion limit bounds (`ARCHITECTURE.md` has the figures).
+const STACK: usize = 256 << 20;
 
 /// A thread of the library's own, with one interpreter, on which sandboxes live.
 ///
