@@ -1,4 +1,22 @@
-//! Run restricted Python plugins inside a Rust host.
+//! Run restricted Python plugins inside a Rust host: an embedded interpreter with an allow-list, a budget and an exact bill.
+//!
+//! | to | use |
+//! |---|---|
+//! | run scripts | [`Sandbox`]: `eval`, `exec`, `call`, `get`, `set`; [`Script`] for what is compiled once and run often |
+//! | say what they may use | [`Policy`], [`SourceLimits`], [`Sandbox::function`] |
+//! | say what they may cost | [`Budget`]; [`MeteredAlloc`] for memory; [`MeterHook`], [`Pause`] and [`Cancel`] while they run |
+//! | learn what they cost | [`Usage`], also in every [`Error`] of a run |
+//! | exchange values | [`Value`], [`FromValue`], [`IntoValue`], [`IntoArgs`] |
+//! | spread them over threads | [`Runner`] |
+//!
+//! # Untrusted input
+//!
+//! Sources, and whatever a script answers, prints or raises, are taken to be hostile. No source and no script makes a call
+//! panic in the calling thread, run past its budget's timeout by more than a third of a second, or reach what it was not
+//! given. `SECURITY.md` in the repository says what that rests on, how it is tested, and what is known to fall short.
+//!
+//! The calls of this crate block. They may be made from any thread that is not the runner's own: a host function must not
+//! call into a sandbox of the runner that it runs on, and gets [`Error::Setup`] if it tries.
 
 mod budget;
 mod compile;
