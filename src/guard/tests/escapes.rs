@@ -420,7 +420,7 @@ const EXCEPTIONS: &[Escape] = &[
     ),
     escape(
         "import_error_path",
-        "try:\n    import os\nexcept ImportError as e: print(hasattr(e, 'path'), e.name)",
+        "try:\n    import os\nexcept ImportError as e: print(hasattr(e, 'path'), hasattr(e, 'name'))",
         Prints("False None"),
     ),
     escape(

@@ -71,7 +71,7 @@ fn budget(instructions: u64) -> Run {
         memory: Some(64 << 20),
         output: 1 << 20,
         host_calls: 1,
-        timeout: Duration::from_secs(10),
+        timeout: Duration::from_secs(120),
         started: Instant::now(),
         cancel: Arc::new(AtomicBool::new(false)),
         hook: None,
