@@ -421,7 +421,7 @@ const EXCEPTIONS: &[Escape] = &[
     escape(
         "import_error_path",
         "try:\n    import os\nexcept ImportError as e: print(hasattr(e, 'path'), hasattr(e, 'name'))",
-        Prints("False None"),
+        Prints("False False"),
     ),
     escape(
         "stop_iteration_value",
