@@ -2,11 +2,9 @@
 
 use crate::guard::{attributes, names, native, types};
 use crate::meter::fuel;
-use parking_lot::Mutex;
 use rustpython_vm::builtins::{PyBaseExceptionRef, PyDictRef, PyFunction, PyStr, PyStrRef, PyTuple, PyType, PyTypeRef};
 use rustpython_vm::function::{ArgMapping, FuncArgs};
 use rustpython_vm::{AsObject, PyObjectRef, PyRef, PyResult, VirtualMachine};
-use std::collections::BTreeMap;
 
 /// A class may have that many others above it. Making a class takes time by their number, and so do some lookups.
 const MAX_ABOVE: usize = 100;
@@ -63,7 +61,6 @@ pub(crate) fn build_class(args: FuncArgs, vm: &VirtualMachine) -> PyResult {
     if hashes && let Some(class) = class.downcast_ref::<PyType>() {
         native::hashing::guard_script_hash(class);
     }
-    forget_dead_subclasses(&bases, vm);
     Ok(class)
 }
 
@@ -126,29 +123,4 @@ fn checked_slots(slots: &PyObjectRef, vm: &VirtualMachine) -> PyResult<PyObjectR
 #[cold]
 fn refused_in_class(name: &str, vm: &VirtualMachine) -> PyBaseExceptionRef {
     vm.new_type_error(format!("a class cannot define '{name}' in pycage"))
-}
-
-/// A type remembers its subclasses weakly, and never forgets the dead ones. Built-in types live as long as the process, so
-/// what they remember is swept from time to time: whenever the list has grown to twice what the last sweep left of it.
-fn forget_dead_subclasses(bases: &[PyTypeRef], vm: &VirtualMachine) {
-    const FIRST_SWEEP: usize = 512;
-    static SWEEP_AT: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
-    let object = vm.ctx.types.object_type.to_owned();
-    let shared = bases.iter().filter(|base| base.heaptype_ext().is_none());
-    for class in shared.chain(bases.is_empty().then_some(&object)) {
-        let length = class.subclasses.read().len();
-        if length < FIRST_SWEEP || length < SWEEP_AT.lock().get(&class.get_id()).copied().unwrap_or(0) {
-            continue;
-        }
-        // What the sweep upgrades may be the last reference, and is dropped without the lock.
-        let mut alive = Vec::new();
-        class.subclasses.write().retain(|weak| match weak.upgrade() {
-            Some(class) => {
-                alive.push(class);
-                true
-            }
-            None => false,
-        });
-        SWEEP_AT.lock().insert(class.get_id(), 2 * alive.len());
-    }
 }
