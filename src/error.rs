@@ -145,7 +145,7 @@ pub struct ScriptException {
     /// Where it was raised, outermost call first.
     pub traceback: Vec<TraceEntry>,
     /// The host's own error, when the exception is one that a host function raised and the script let through. Downcast
-    /// it with [`std::error::Error::downcast_ref`].
+    /// it with `downcast_ref`.
     pub host_error: Option<HostError>,
     /// What the run cost.
     pub usage: Box<Usage>,
