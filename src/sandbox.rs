@@ -228,6 +228,18 @@ impl Sandbox {
         })?
     }
 
+    /// What the sandbox's globals lead to that no script may hold: an object of the interpreter's own, or one of another
+    /// sandbox on the same runner. For this crate's tests: never in a host.
+    ///
+    /// # Errors
+    /// [`Error::Lost`] when the runner is.
+    #[cfg(feature = "test-hooks")]
+    #[doc(hidden)]
+    pub fn reached(&self) -> Result<Option<String>, Error> {
+        let id = self.id;
+        Ok(self.runner.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.reached(id))?)
+    }
+
     /// A listing of a script's instrumented bytecode with the weight of each block, for people.
     ///
     /// # Errors

@@ -98,6 +98,12 @@ pub(crate) fn definable_special(name: &str) -> bool {
     SPECIAL_ON_SUPER.contains(&name) || DEFINABLE_ONLY.contains(&name)
 }
 
+/// Every special method that a class may define.
+#[cfg(test)]
+pub(crate) fn specials() -> impl Iterator<Item = &'static str> {
+    SPECIAL_ON_SUPER.into_iter().chain(DEFINABLE_ONLY)
+}
+
 /// May a name be spelled like this in a source? No character may look like an underscore.
 pub(crate) fn spelling(name: &str) -> Result<(), NameRule> {
     if !name.is_ascii() && name.contains(UNDERSCORE_LOOKALIKES) {

@@ -19,13 +19,16 @@ const SYS_TEXTS: [&str; 9] = [
 ];
 const SYS_LISTS: [&str; 6] = ["argv", "orig_argv", "path", "meta_path", "path_hooks", "warnoptions"];
 
+/// Where the interpreter remembers the warnings of a scope. `None` there means that it keeps none.
+pub(crate) const WARNING_REGISTRY: &str = "__warningregistry__";
+
 /// Closes an interpreter: its streams lead nowhere, its hooks do nothing, it imports nothing any more, and it keeps nothing
 /// that tells about the host. Native and Python modules that sandboxes will be granted are imported before.
 ///
 /// Automatic garbage collection goes off: the meters collect at checkpoints.
 pub(crate) fn isolate(vm: &VirtualMachine) -> PyResult<()> {
     vm.state.gc.disable();
-    silence_warnings(vm);
+    silence_warnings(vm)?;
     close_streams(vm)?;
     scrub_sys(vm)?;
     close_imports(vm)
@@ -44,8 +47,9 @@ fn close_streams(vm: &VirtualMachine) -> PyResult<()> {
     Ok(())
 }
 
-/// Warnings would go to the host's stderr, and leave a trace in the script's globals.
-fn silence_warnings(vm: &VirtualMachine) {
+/// Warnings would go to the host's stderr. Where no script's frame is left (a coroutine freed at the end of a run), each would
+/// also be remembered in `sys`, for the life of the process and for every sandbox to be billed by.
+fn silence_warnings(vm: &VirtualMachine) -> PyResult<()> {
     let ctx = &vm.ctx;
     let ignore_all = ctx.new_tuple(vec![
         ctx.new_str("ignore").into(),
@@ -56,6 +60,7 @@ fn silence_warnings(vm: &VirtualMachine) {
     ]);
     *vm.state.warnings.filters.borrow_vec_mut() = vec![ignore_all.into()];
     vm.state.warnings.filters_mutated();
+    set_sys(WARNING_REGISTRY, vm.ctx.none(), vm)
 }
 
 fn scrub_sys(vm: &VirtualMachine) -> PyResult<()> {

@@ -8,6 +8,7 @@
 //! * [`format`](mod@format): `str.format` and `str.format_map`.
 //! * [`isolate`]: what is closed in each interpreter.
 //! * [`native`]: native work is charged or refused before it is done.
+//! * `reach`: what a script has got hold of, for the tests.
 //! * [`streams`]: where `print` goes.
 //! * [`types`]: what is taken out of the built-in types, once for the process.
 //! * [`anonymous`]: `repr` and `hash` that do not tell the host's addresses.
@@ -21,6 +22,8 @@ pub(crate) mod format;
 pub(crate) mod isolate;
 pub(crate) mod names;
 pub(crate) mod native;
+#[cfg(feature = "test-hooks")]
+pub(crate) mod reach;
 pub(crate) mod streams;
 pub(crate) mod types;
 
@@ -62,9 +65,10 @@ impl Ground {
     pub(crate) fn new_globals(&self, vm: &VirtualMachine) -> Result<PyDictRef, Error> {
         let globals = vm.ctx.new_dict();
         let fill = || -> PyResult<()> {
-            // Where the interpreter looks for the builtins of a scope. No script can spell either name.
+            // Where the interpreter looks for the builtins of a scope. No script can spell these names.
             globals.set_item(vm.ctx.intern_str("__builtins__"), self.builtins.new_builtins(None, vm)?.into(), vm)?;
-            globals.set_item(vm.ctx.intern_str("__name__"), vm.ctx.new_str("__main__").into(), vm)
+            globals.set_item(vm.ctx.intern_str("__name__"), vm.ctx.new_str("__main__").into(), vm)?;
+            globals.set_item(vm.ctx.intern_str(isolate::WARNING_REGISTRY), vm.ctx.none(), vm)
         };
         fill().map_err(|_| Error::Setup("the globals of a sandbox could not be made".to_owned()))?;
         Ok(globals)

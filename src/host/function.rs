@@ -154,7 +154,7 @@ impl PyPayload for HostCallable {
     }
 }
 
-#[pyclass(with(Callable, Representable), flags(DISALLOW_INSTANTIATION))]
+#[pyclass(with(Callable, Representable), flags(DISALLOW_INSTANTIATION, IMMUTABLETYPE))]
 impl HostCallable {}
 
 impl Representable for HostCallable {

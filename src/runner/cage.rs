@@ -133,6 +133,23 @@ impl<'vm> Cage<'vm> {
         plant().map_err(|_| Error::Setup("the canary could not be planted".to_owned()))
     }
 
+    /// What a sandbox holds that no script may have, if anything: see [`reach`](crate::guard::reach).
+    #[cfg(feature = "test-hooks")]
+    pub(crate) fn reached(&mut self, id: SandboxId) -> Option<String> {
+        use crate::guard::reach::{Forbidden, belongings, values};
+        let vm = self.vm;
+        let globals = &self.scopes.get(&id)?.globals;
+        let builtins = globals.get_item_opt("__builtins__", vm).ok().flatten()?.downcast().ok()?;
+        let mut forbidden = Forbidden::new(&builtins, vm);
+        forbidden.add(globals.as_object(), "the dict of its globals");
+        for (_, scope) in self.scopes.iter().filter(|(other, _)| **other != id) {
+            for object in belongings(&scope.globals, vm) {
+                forbidden.add(&object, format!("a {} of another sandbox", object.class().name()));
+            }
+        }
+        forbidden.find(values(globals), vm)
+    }
+
     /// A listing of a script's instrumented code.
     pub(crate) fn disassemble(&mut self, script: &Script) -> Result<String, Error> {
         Ok(crate::compile::disassemble(&*self.load(script)?, self.vm))

@@ -3,6 +3,7 @@
 mod api;
 mod cli;
 mod escapes;
+mod fuzz;
 mod hard_stop;
 mod hostile;
 mod ordinary;

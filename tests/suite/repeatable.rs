@@ -5,7 +5,7 @@ use crate::support::{assert_none, child, in_parallel};
 use pycage::{Budget, Error, Runner, Sandbox, Script, Usage, Value};
 
 /// Programs of many shapes, each with what the VM specialises, caches or orders.
-const SHAPES: [(&str, &str); 28] = [
+const SHAPES: [(&str, &str); 29] = [
     ("sum of squares", "sum(i*i for i in range(1000))"),
     ("while loop", "n = 0\nwhile n < 500:\n    n += 1\nn"),
     ("for over range", "t = 0\nfor i in range(300):\n    t += i\nt"),
@@ -51,6 +51,7 @@ const SHAPES: [(&str, &str); 28] = [
         "async",
         "async def leaf(n): return n\nasync def main():\n    t = 0\n    for i in range(50):\n        t += await leaf(i)\n    return t\nmain()",
     ),
+    ("a coroutine that nothing awaits", "async def main(): return 1\ndef f():\n    main()\nf()\n[main(), 1][1]"),
     (
         "with",
         "class L:\n    def __enter__(self): return self\n    def __exit__(self, *a): return False\nn = 0\nfor i in range(60):\n    with L() as a, L() as b:\n        n += 1\nn",

@@ -1,7 +1,9 @@
 //! A walk over everything that a script can hold, compared with a table that was reviewed.
 
+use crate::compile;
 use crate::guard::facade::ModuleFacade;
 use crate::guard::{names, testing};
+use crate::host::function;
 use rustpython_vm::builtins::{PyDict, PyDictRef, PyList, PyTuple, PyType, PyTypeRef};
 use rustpython_vm::{AsObject, PyObjectRef, VirtualMachine};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +18,7 @@ const TABLE: &str = include_str!("reachable.txt");
 fn what_a_script_can_reach_is_the_reviewed_table() {
     let found = testing::with_interpreter(|vm| {
         let globals = sampled(vm);
-        table(&walk(start(&globals, vm), vm), vm)
+        builtins(&globals, vm) + &special_names() + &table(&walk(start(&globals, vm), vm), vm)
     });
     let comments: String = TABLE.lines().filter(|line| line.starts_with('#')).map(|line| format!("{line}\n")).collect();
     let reviewed: String =
@@ -108,6 +110,8 @@ fn sampled(vm: &VirtualMachine) -> PyDictRef {
     let demo = ModuleFacade::new("demo", vm.ctx.new_dict(), vm);
     granted.set_item("demo", demo.into(), vm).expect("sets");
     let globals = testing::globals(Some(granted), vm);
+    let ask = function::object("ask", function::erase(|| 1), vm);
+    globals.set_item("ask", ask, vm).expect("sets");
     let outcome = testing::run_in(globals.clone(), SAMPLES, vm);
     assert_eq!(outcome.error, None, "{}", outcome.output);
     globals
@@ -162,17 +166,43 @@ fn allowed_names(class: &PyTypeRef, vm: &VirtualMachine) -> Vec<String> {
         .collect()
 }
 
+/// What a script finds without importing anything.
+fn builtins(globals: &PyDictRef, vm: &VirtualMachine) -> String {
+    let builtins = globals.get_item("__builtins__", vm).expect("is there").downcast::<PyDict>().expect("is a dict");
+    let names = builtins.into_iter().map(|(name, _)| name.str(vm).expect("is a str").to_string()).collect();
+    line("builtins", names)
+}
+
+/// The special methods that the rules on names let a script define in a class, and call on `super()`.
+fn special_names() -> String {
+    let known = |allowed: fn(&str) -> bool| {
+        compile::names::specials().filter(|name| allowed(name)).map(str::to_owned).collect::<Vec<_>>()
+    };
+    line("a class may define", known(compile::names::definable_special))
+        + &line("may be called on super()", known(compile::names::special_on_super))
+}
+
 fn table(types: &BTreeMap<(String, usize), PyTypeRef>, vm: &VirtualMachine) -> String {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for ((name, _), class) in types {
         // Classes that the script made are its own.
         if class.heaptype_ext().is_some() {
             continue;
         }
-        let mut names = allowed_names(class, vm);
-        names.sort();
-        text.push_str(format!("{name}: {}", names.join(" ")).trim_end());
-        text.push('\n');
+        let mut text = line(name, allowed_names(class, vm));
+        let names = class.attributes().interned_names(&vm.ctx).into_iter().map(|name| name.as_str().to_owned());
+        let rest: Vec<String> = names.filter(|name| !names::attribute(name)).collect();
+        if !rest.is_empty() {
+            text += &line(&format!("{name}, not by name"), rest);
+        }
+        lines.push((name, text));
     }
-    text
+    // Types of one name come by their addresses.
+    lines.sort();
+    lines.into_iter().map(|(_, text)| text).collect()
+}
+
+fn line(head: &str, mut names: Vec<String>) -> String {
+    names.sort();
+    format!("{head}: {}", names.join(" ")).trim_end().to_owned() + "\n"
 }

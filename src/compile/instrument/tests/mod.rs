@@ -6,6 +6,7 @@ mod programs;
 mod property;
 mod shape;
 mod stop;
+mod writer;
 
 use super::{NamePolicy, Options, instrument_code};
 use crate::meter::fuel::{self, Run, RunState, Trip};
