@@ -18,11 +18,11 @@ mod violation;
 use crate::error::Error;
 use crate::guard::native::results;
 use crate::policy::Policy;
-use instrument::{BulkChecks, NamePolicy, Operators, Options};
+use instrument::{BulkChecks, NamePolicy, Options};
 use rustpython_ast::{Mod, Stmt};
 use rustpython_codegen::compile::CompileOpts;
 use rustpython_compiler_core::Mode;
-use rustpython_compiler_core::bytecode::{BinaryOperator, CodeObject};
+use rustpython_compiler_core::bytecode::CodeObject;
 use rustpython_vm::builtins::PyCode;
 use rustpython_vm::{PyRef, VirtualMachine};
 use validate::Grant;
@@ -69,9 +69,7 @@ pub(crate) fn disassemble(code: &PyCode, vm: &VirtualMachine) -> String {
 }
 
 const OPTIONS: Options = Options {
-    // The interpreter multiplies and adds ints and texts past every slot.
     result_check: Some(results::check_result),
-    checked: Operators::NONE.with(BinaryOperator::Multiply).with(BinaryOperator::Add),
     bulk_checks: Some(BulkChecks {
         unpacked: results::check_unpack,
         merged: results::check_merge,

@@ -186,7 +186,7 @@ const SPECIAL_ON_SUPER: [&str; 27] = [
     "__str__",
 ];
 
-const DEFINABLE_ONLY: [&str; 52] = [
+const DEFINABLE_ONLY: [&str; 51] = [
     "__abs__",
     "__add__",
     "__and__",
@@ -201,7 +201,6 @@ const DEFINABLE_ONLY: [&str; 52] = [
     "__iand__",
     "__ifloordiv__",
     "__ilshift__",
-    "__imatmul__",
     "__imod__",
     "__imul__",
     "__index__",

@@ -2,6 +2,7 @@
 
 use super::InstrumentError;
 use super::decode::{Code, Decoded, Flow, flow};
+use super::regions::Regions;
 use rustpython_compiler_core::bytecode::Opcode;
 
 /// Straight code is cut into blocks of about this size, so that what is paid ahead stays small and deadlines are kept.
@@ -18,13 +19,25 @@ pub(super) struct Plan {
     pub edge: Vec<Option<i64>>,
 }
 
-struct Block {
-    start: usize,
-    end: usize,
-    weight: i64,
-    probe: bool,
-    successors: Vec<usize>,
-    predecessors: Vec<usize>,
+pub(super) struct Block {
+    pub start: usize,
+    pub end: usize,
+    pub weight: i64,
+    pub probe: bool,
+    pub successors: Vec<usize>,
+    pub predecessors: Vec<usize>,
+}
+
+impl Block {
+    /// Whether it ends in a `yield`, after which it may never be resumed.
+    pub(super) fn suspends(&self, source: &Decoded) -> bool {
+        source.instrs[self.end - 1].op == Opcode::YieldValue
+    }
+
+    /// Whether an exception handler begins with it.
+    pub(super) fn handles(&self, source: &Decoded) -> bool {
+        source.is_handler[self.start]
+    }
 }
 
 /// Plans the probes of a code object.
@@ -34,8 +47,10 @@ pub(super) fn plan(code: &Code, source: &Decoded, sink: bool) -> Result<Plan, In
     blocks[0].weight += surcharge(code);
     blocks[0].probe = true;
     if sink {
+        join_equivalents(&mut blocks, source);
         sink_weights(&mut blocks, source);
         hoist_weights(&mut blocks, source);
+        share_branches(&mut blocks, source);
     }
     let count = source.instrs.len();
     let mut plan = Plan { inside: vec![None; count], edge: vec![None; count] };
@@ -132,6 +147,63 @@ fn may_cut_before(op: Opcode) -> bool {
     )
 }
 
+/// Lets a block pay for small ones that run exactly as often: what comes after an `if`, mostly.
+///
+/// See [`regions`] for which those are. Every cycle through a block goes through its payer as well, so none ever loses its
+/// last probe.
+fn join_equivalents(blocks: &mut [Block], source: &Decoded) {
+    let regions = Regions::of(blocks, source);
+    for index in 1..blocks.len() {
+        let block = &blocks[index];
+        if !block.probe || block.weight > MAX_SUNK || block.handles(source) {
+            continue;
+        }
+        // Between two turns of an iterator there must be a probe, see `fuel::step`.
+        if block.predecessors.iter().any(|&before| iterates(&blocks[before], source)) {
+            continue;
+        }
+        let Some(payer) = regions.payer(index) else { continue };
+        if !blocks[payer].probe || blocks[payer].weight + block.weight > MAX_BLOCK as i64 {
+            continue;
+        }
+        let weight = std::mem::take(&mut blocks[index].weight);
+        blocks[index].probe = false;
+        blocks[payer].weight += weight;
+    }
+}
+
+/// Lets a block pay in advance for what all of its successors cost at the least. The cheapest then need no probe.
+///
+/// It is their only predecessor and keeps its own probe, so no cycle loses its last one.
+fn share_branches(blocks: &mut [Block], source: &Decoded) {
+    for index in 0..blocks.len() {
+        let block = &blocks[index];
+        if !block.probe || block.successors.len() < 2 || iterates(block, source) {
+            continue;
+        }
+        let successors = block.successors.clone();
+        let takes_part = |&successor: &usize| {
+            let taker = &blocks[successor];
+            taker.probe && taker.predecessors.len() == 1 && successor != index && !taker.handles(source)
+        };
+        let least = successors.iter().map(|&successor| blocks[successor].weight).min().unwrap_or(0);
+        if least > MAX_SUNK || !successors.iter().all(takes_part) {
+            continue;
+        }
+        blocks[index].weight += least;
+        for successor in successors {
+            let taker = &mut blocks[successor];
+            taker.weight -= least;
+            taker.probe = taker.weight > 0;
+        }
+    }
+}
+
+/// Whether a block ends in a turn of an iterator.
+fn iterates(block: &Block, source: &Decoded) -> bool {
+    matches!(source.instrs[block.end - 1].op, Opcode::ForIter | Opcode::Send)
+}
+
 /// Passes the weights of small blocks on to their successors.
 ///
 /// A block that is the only predecessor of each of its successors has run once whenever one of them runs, so they can
@@ -140,8 +212,7 @@ fn may_cut_before(op: Opcode) -> bool {
 fn sink_weights(blocks: &mut [Block], source: &Decoded) {
     for index in 1..blocks.len() {
         let block = &blocks[index];
-        let suspends = source.instrs[block.end - 1].op == Opcode::YieldValue;
-        if suspends || !block.probe || block.weight > MAX_SUNK || source.is_handler[block.start] {
+        if block.suspends(source) || !block.probe || block.weight > MAX_SUNK || block.handles(source) {
             continue;
         }
         let successors = block.successors.clone();
@@ -151,7 +222,7 @@ fn sink_weights(blocks: &mut [Block], source: &Decoded) {
                 && successor != 0
                 && taker.predecessors.len() == 1
                 && taker.probe
-                && !source.is_handler[taker.start]
+                && !taker.handles(source)
         });
         if successors.is_empty() || !all_take {
             continue;
@@ -171,14 +242,13 @@ fn sink_weights(blocks: &mut [Block], source: &Decoded) {
 fn hoist_weights(blocks: &mut [Block], source: &Decoded) {
     for index in 1..blocks.len() {
         let block = &blocks[index];
-        if !block.probe || block.weight > MAX_SUNK || source.is_handler[block.start] {
+        if !block.probe || block.weight > MAX_SUNK || block.handles(source) {
             continue;
         }
         let predecessors = block.predecessors.clone();
         let all_take = predecessors.iter().all(|&predecessor| {
             let taker = &blocks[predecessor];
-            let suspends = source.instrs[taker.end - 1].op == Opcode::YieldValue;
-            predecessor != index && taker.successors.len() == 1 && taker.probe && !suspends
+            predecessor != index && taker.successors.len() == 1 && taker.probe && !taker.suspends(source)
         });
         if predecessors.is_empty() || !all_take {
             continue;

@@ -4,13 +4,13 @@
 //! emitted one that it should not). An opcode that names something is checked against the policy's names. Some names
 //! the compiler binds by itself, such as `__qualname__`: they pass only in the very pattern that it emits.
 
-use super::decode::{Code, Decoded};
+use super::decode::{Code, Decoded, Instr};
 use super::probe::Denial;
 use super::{InstrumentError, Options};
 use rustpython_compiler_core::bytecode::{
     BinaryOperator, CodeFlags, Instruction, IntrinsicFunction1, IntrinsicFunction2, LoadAttr, LoadSuperAttr, Opcode,
 };
-use rustpython_vm::builtins::{PyStr, PyStrInterned, PyTuple};
+use rustpython_vm::builtins::{PyFloat, PyInt, PyStr, PyStrInterned, PyTuple};
 use rustpython_vm::{AsObject, PyObjectRef};
 use std::collections::HashSet;
 
@@ -25,24 +25,6 @@ pub(crate) struct NamePolicy {
     pub definable_special: fn(&str) -> bool,
     /// Variables that may be read and bound.
     pub reference: fn(&str) -> bool,
-}
-
-/// A set of binary operators.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Operators(u32);
-
-impl Operators {
-    pub(crate) const NONE: Operators = Operators(0);
-
-    /// This set and `operator`, in its plain and its in-place form.
-    #[must_use]
-    pub(crate) const fn with(self, operator: BinaryOperator) -> Operators {
-        Operators(self.0 | 1 << operator.as_u8() | 1 << operator.as_inplace().as_u8())
-    }
-
-    fn contains(self, operator: u32) -> bool {
-        operator < u32::BITS && self.0 >> operator & 1 == 1
-    }
 }
 
 /// What a code object is the body of.
@@ -70,10 +52,14 @@ pub(super) enum Guard {
     SelfMatching,
     /// A special method on `super()`: it must be the real `super`.
     RealSuper,
+    /// The operands are looked at before they are multiplied.
+    Multiply,
     /// The result is looked at.
     CheckResult,
-    /// The value that this instruction stores in a variable is looked at: the result of an in-place operator. Looked at
-    /// between the two, it would cost the VM's way of appending to a string in place.
+    /// It may append to a text in place; what the next instruction stores is looked at.
+    Append,
+    /// The value that this instruction stores in a variable is looked at: what [`Guard::Append`] made. Looked at between
+    /// the two, it would cost the VM's way of appending in place.
     CheckStored(u32),
     /// The iterable on top of the stack is looked at, and may be replaced.
     CheckUnpacked,
@@ -115,17 +101,20 @@ pub(super) fn guards(
             if options.guard_attributes && guard != Guard::None {
                 return Ok(guard);
             }
-            let result_checked = |index: usize| {
-                options.result_check.is_some()
-                    && source.instrs[index].op == Opcode::BinaryOp
-                    && options.checked.contains(source.instrs[index].arg)
-                    && !classifier.grows_slowly(index)
-            };
-            if result_checked(index) && !classifier.stored_in_place(index) {
-                return Ok(Guard::CheckResult);
-            }
-            if index > 0 && result_checked(index - 1) && classifier.stored_in_place(index - 1) {
-                return Ok(Guard::CheckStored(instr.arg));
+            if options.result_check.is_some() {
+                if classifier.appends(index) {
+                    return Ok(Guard::Append);
+                }
+                if index > 0 && classifier.appends(index - 1) {
+                    return Ok(Guard::CheckStored(instr.arg));
+                }
+                match operator(instr) {
+                    Some(BinaryOperator::Multiply) if !classifier.grows_slowly(index) => return Ok(Guard::Multiply),
+                    Some(BinaryOperator::InplaceMultiply) if !classifier.grows_slowly(index) => {
+                        return Ok(Guard::CheckResult);
+                    }
+                    _ => {}
+                }
             }
             Ok(if options.bulk_checks.is_some() { classifier.bulk(index) } else { Guard::None })
         })
@@ -142,11 +131,33 @@ struct Classifier<'a> {
 }
 
 impl Classifier<'_> {
-    /// Whether this is an in-place operator whose result goes straight to a variable of a function.
-    fn stored_in_place(&self, index: usize) -> bool {
-        const INPLACE_ADD: u32 = BinaryOperator::InplaceAdd as u8 as u32;
-        let next = self.source.instrs.get(index + 1);
-        self.source.instrs[index].arg == INPLACE_ADD && next.is_some_and(|next| next.op == Opcode::StoreFast)
+    /// Whether this is a `+=` on a variable of a function that may well hold a text, to be appended to in place.
+    fn appends(&self, index: usize) -> bool {
+        let instrs = &self.source.instrs;
+        operator(&instrs[index]) == Some(BinaryOperator::InplaceAdd)
+            && instrs
+                .get(index + 1)
+                .is_some_and(|next| next.op == Opcode::StoreFast && !self.starts_as_a_number(next.arg))
+    }
+
+    /// Whether a number is assigned to a variable somewhere. If it holds a text all the same, that is appended to by a
+    /// copy, through the slot.
+    fn starts_as_a_number(&self, slot: u32) -> bool {
+        let stored = |instr: &Instr| match instr.op {
+            Opcode::StoreFast => instr.arg == slot,
+            Opcode::StoreFastLoadFast => instr.arg >> 4 == slot,
+            _ => false,
+        };
+        self.source.instrs.windows(2).any(|pair| {
+            let number = match pair[0].op {
+                Opcode::LoadSmallInt => true,
+                Opcode::LoadConst => self
+                    .constant(pair[0].arg)
+                    .is_some_and(|value| value.downcastable::<PyInt>() || value.downcastable::<PyFloat>()),
+                _ => false,
+            };
+            number && stored(&pair[1])
+        })
     }
 
     /// Instructions that take in any number of values, or values of any size, at once.
@@ -547,8 +558,8 @@ impl Classifier<'_> {
     /// Whether one operand of `+`, `-` or `*` is a small constant: a number then grows by a few bits at a time.
     fn grows_slowly(&self, index: usize) -> bool {
         use BinaryOperator::{Add, InplaceAdd, InplaceMultiply, InplaceSubtract, Multiply, Subtract};
-        let operator = BinaryOperator::try_from(self.source.instrs[index].arg);
-        if !matches!(operator, Ok(Add | InplaceAdd | Subtract | InplaceSubtract | Multiply | InplaceMultiply)) {
+        let operator = operator(&self.source.instrs[index]);
+        if !matches!(operator, Some(Add | InplaceAdd | Subtract | InplaceSubtract | Multiply | InplaceMultiply)) {
             return false;
         }
         let Some((right, _)) = self.previous(index) else { return false };
@@ -609,6 +620,11 @@ fn slots(code: &Code) -> Result<Vec<&'static str>, InstrumentError> {
 fn text(name: &&'static PyStrInterned) -> Result<&'static str, InstrumentError> {
     let name: &'static PyStrInterned = name;
     name.to_str().ok_or_else(|| InstrumentError::new("a name that is not text"))
+}
+
+/// The operator of a `BINARY_OP`.
+pub(super) fn operator(instr: &Instr) -> Option<BinaryOperator> {
+    if instr.op == Opcode::BinaryOp { BinaryOperator::try_from(instr.arg).ok() } else { None }
 }
 
 /// Loads that take nothing from the stack and push one value.

@@ -1,8 +1,8 @@
 //! Instructions and insertions back to code units, with their exception table and line table.
 
 use super::blocks::Plan;
-use super::classify::Guard;
-use super::decode::{Code, Constant, Decoded, Direction, direction};
+use super::classify::{Guard, operator};
+use super::decode::{Code, Constant, Decoded, Direction, Instr, direction};
 use super::linetable::{self, Encoder};
 use super::probe::{BlockMeter, BulkChecks, Checkpost, Duty, ResultCheck};
 use super::{InstrumentError, Options};
@@ -44,7 +44,8 @@ pub(super) fn assemble(
             builder.probe(weight, index);
         }
         builder.guard_before(&guards[index], index);
-        builder.place(placed_op(instr.op, &guards[index]), instr.arg, instr.target, index);
+        let (op, arg) = placed_op(instr, &guards[index]);
+        builder.place(op, arg, instr.target, index);
         builder.guard_after(&guards[index], index);
     }
     // A probe and a denial push one value; looking at an operand pushes the checkpost and a copy.
@@ -56,18 +57,33 @@ pub(super) fn assemble(
     builder.finish(source, max_stackdepth)
 }
 
-/// The opcode that stands for one of the old code in the new.
+/// The opcode and argument that stand for those of the old code in the new.
 ///
-/// The interpreter would specialise `FOR_ITER` for lists or tuples after some turns, past the iterator's slot where
-/// native steps are counted. Specialised for lists from the start, it takes the same way cold and warm: past the slot
-/// for lists and ranges, through it for everything else.
+/// The interpreter specialises instructions by the types that it has seen, past the slots where native work is looked at,
+/// so that the bill would differ between cold and warm. Where that matters, the instruction is specialised from the start,
+/// in a form that takes the same way each time and falls back to the slots:
+///
+/// * `FOR_ITER` for lists: past the slot for lists and ranges, through it for everything else.
+/// * `+` for floats: past the slots for floats and ints, through them for texts. An int grows by one bit at the most.
+/// * `+=` in the form that remembers a special pair of types, and here never does: past the slots for ints alone. Where a
+///   text may be appended to in place, in the form for that.
+/// * `*` likewise, and as the operator `@=`, which no class of a script can define: its slot multiplies. So `@=` itself is
+///   `@` and an assignment, which is what it is for classes that do not define it.
 ///
 /// Texts are joined by the guard that follows, which first looks at how long they are together.
-pub(super) fn placed_op(op: Opcode, guard: &Guard) -> Opcode {
-    match op {
-        Opcode::ForIter => Opcode::ForIterList,
-        Opcode::BuildString if *guard == Guard::Join => Opcode::BuildTuple,
-        op => op,
+pub(super) fn placed_op(instr: &Instr, guard: &Guard) -> (Opcode, u32) {
+    let arg = instr.arg;
+    match (instr.op, operator(instr)) {
+        (Opcode::ForIter, _) => (Opcode::ForIterList, arg),
+        (Opcode::BuildString, _) if *guard == Guard::Join => (Opcode::BuildTuple, arg),
+        (_, Some(BinaryOperator::Add)) => (Opcode::BinaryOpAddFloat, arg),
+        (_, Some(BinaryOperator::InplaceAdd)) if *guard == Guard::Append => (Opcode::BinaryOpInplaceAddUnicode, arg),
+        (_, Some(BinaryOperator::InplaceAdd)) => (Opcode::BinaryOpExtend, arg),
+        (_, Some(BinaryOperator::Multiply)) if *guard == Guard::Multiply => {
+            (Opcode::BinaryOpExtend, BinaryOperator::InplaceMatrixMultiply.as_u32())
+        }
+        (_, Some(BinaryOperator::InplaceMatrixMultiply)) => (Opcode::BinaryOp, BinaryOperator::MatrixMultiply.as_u32()),
+        (op, _) => (op, arg),
     }
 }
 
@@ -170,7 +186,7 @@ impl<'a> Builder<'a> {
             (Guard::CheckStored(slot), Some(check), _) => {
                 let checkpost = self.checkpost(&Guard::CheckStored(0), Duty::Stored(check));
                 self.insert(Opcode::LoadConst, checkpost, origin);
-                self.insert(Opcode::LoadFast, *slot, origin);
+                self.insert(Opcode::LoadFastBorrow, *slot, origin);
                 self.insert(Opcode::BinaryOp, BinaryOperator::Subscr.as_u32(), origin);
                 self.insert(Opcode::PopTop, 0, origin);
             }

@@ -9,6 +9,7 @@
 //!
 //! * [`decode`]: code units to instructions, with jump targets resolved.
 //! * [`blocks`]: basic blocks, their weights, where their probes stand.
+//! * [`regions`]: which blocks run equally often.
 //! * [`classify`]: the closed list of opcodes, and what must guard each.
 //! * [`layout`]: instructions and insertions back to code units, exception table and line table.
 //! * [`linetable`]: the line table's codec.
@@ -29,12 +30,13 @@ mod disasm;
 mod layout;
 mod linetable;
 mod probe;
+mod regions;
 mod verify;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use classify::{NamePolicy, Operators};
+pub(crate) use classify::NamePolicy;
 pub(crate) use disasm::disasm;
 pub(crate) use probe::{BulkChecks, ResultCheck};
 
@@ -54,25 +56,17 @@ pub(crate) struct Options {
     pub guard_attributes: bool,
     /// Which names the guards allow.
     pub names: NamePolicy,
-    /// Looks at the results of `checked` operators before the script gets them.
+    /// Sends `*` through a slot that looks at the operands, and looks at the results of `*=`, and of `+=` on what may be a
+    /// text, before the script gets them. The slot must be there, see [`crate::guard::native`].
     pub result_check: Option<ResultCheck>,
     /// Looks at what is unpacked, merged and joined by single opcodes, before it is done.
     pub bulk_checks: Option<BulkChecks>,
-    /// The operators whose results are looked at.
-    pub checked: Operators,
 }
 
 impl Options {
     /// Metering, sinking and guards by `names`; no checks of native work.
     pub(crate) const fn new(names: NamePolicy) -> Self {
-        Options {
-            sink: true,
-            guard_attributes: true,
-            names,
-            result_check: None,
-            bulk_checks: None,
-            checked: Operators::NONE,
-        }
+        Options { sink: true, guard_attributes: true, names, result_check: None, bulk_checks: None }
     }
 }
 

@@ -81,7 +81,7 @@ impl<'a> Pieces<'a> {
                 }
                 Piece::Guard(Post::Stored) => {
                     let stored = pieces.len().checked_sub(1).map_or(0, |before: usize| decoded.instrs[before].arg);
-                    &[(Opcode::LoadFast, stored), subscript, (Opcode::PopTop, 0)]
+                    &[(Opcode::LoadFastBorrow, stored), subscript, (Opcode::PopTop, 0)]
                 }
                 Piece::Guard(Post::Arguments) => {
                     &[(Opcode::Copy, 3), subscript, (Opcode::Swap, 3), (Opcode::PopTop, 0)]
@@ -129,8 +129,9 @@ impl<'a> Pieces<'a> {
         };
         for ((&index, old), guard) in self.old.iter().zip(&source.instrs).zip(guards) {
             let new = &self.decoded.instrs[index];
-            let same_arg = old.target.is_some() || new.arg == old.arg;
-            if new.op != placed_op(old.op, guard) || !same_arg || !same_place(new.target, old.target) {
+            let (op, arg) = placed_op(old, guard);
+            let same_arg = old.target.is_some() || new.arg == arg;
+            if new.op != op || !same_arg || !same_place(new.target, old.target) {
                 return Err(broken("an instruction was changed"));
             }
         }
@@ -150,7 +151,8 @@ impl<'a> Pieces<'a> {
     fn check_guards(&self, guards: &[Guard]) -> Result<(), InstrumentError> {
         for (&index, guard) in self.old.iter().zip(guards) {
             let needed = match guard {
-                Guard::None => continue,
+                // That the instruction has the form which its guard wants was checked above.
+                Guard::None | Guard::Multiply | Guard::Append => continue,
                 Guard::CheckResult | Guard::CheckStored(_) | Guard::Join => {
                     let needed = match guard {
                         Guard::CheckResult => Post::Result,

@@ -9,6 +9,7 @@
 //! * [`cost`]: what work costs.
 //! * [`recursion`]: how deep native code may call itself.
 //! * [`iterators`], [`int`], [`sequence`], [`containers`], [`text`], [`format`], [`classes`], [`compare`]: the guards.
+//! * [`multiply`]: where instrumented code sends `*`.
 //! * [`hashing`]: ints that were made to collide.
 //! * [`functions`]: built-in functions that no slot sees.
 //! * [`results`]: checks for opcodes that no slot sees.
@@ -22,6 +23,7 @@ mod functions;
 pub(crate) mod hashing;
 mod int;
 mod iterators;
+mod multiply;
 mod patch;
 pub(crate) mod recursion;
 pub(crate) mod results;
@@ -52,6 +54,7 @@ pub(crate) fn install(vm: &VirtualMachine) {
     format::install(&types, vm);
     classes::install(&types, vm);
     compare::install(&types, vm);
+    multiply::install(&types);
     for typ in types {
         patch::rebuild_wrappers(typ, vm);
     }

@@ -58,11 +58,7 @@ pub(super) fn install(types: &[&'static Py<PyType>], vm: &VirtualMachine) {
         guard_slot!(sequence.contains, super::sequence::contains);
         guard_slot!(typ.slots.as_mapping.subscript, super::sequence::subscript);
         guard_slot!(typ.slots.as_mapping.ass_subscript, super::sequence::assign);
-        // The interpreter joins exact texts without a look at the slot once it has seen it often enough, so a charge
-        // here would make the bill depend on that.
-        if !typ.fast_issubclass(known.str_type) {
-            guard_slot!(sequence.concat, super::sequence::concat);
-        }
+        guard_slot!(sequence.concat, super::sequence::concat);
         if typ.fast_issubclass(known.list_type) || typ.fast_issubclass(known.bytearray_type) {
             guard_slot!(sequence.inplace_concat, super::sequence::extend);
         }
