@@ -14,6 +14,7 @@ use crate::usage::Usage;
 use rustpython_vm::VirtualMachine;
 use rustpython_vm::builtins::PyBaseExceptionRef;
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -52,7 +53,8 @@ struct Meter {
     tripped: Cell<bool>,
     /// Whether a script runs on this thread.
     active: Cell<bool>,
-    run: RefCell<Option<Run>>,
+    /// Without a destructor, so that no access has to ask whether the thread still has its meter.
+    run: ManuallyDrop<RefCell<Option<Run>>>,
 }
 
 impl Meter {
@@ -64,7 +66,7 @@ impl Meter {
         last_step: Cell::new(i64::MIN),
         tripped: Cell::new(false),
         active: Cell::new(false),
-        run: RefCell::new(None),
+        run: ManuallyDrop::new(RefCell::new(None)),
     };
 
     fn spent(&self) -> u64 {
@@ -180,28 +182,43 @@ pub(crate) fn spend(weight: i64, vm: &VirtualMachine) -> Result<(), PyBaseExcept
 #[inline]
 pub(crate) fn charge(steps: u64, vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
     METER.with(|meter| {
-        if !meter.active.get() {
+        // A slice is part of what the budget allows; outside of a run, and once tripped, there is none.
+        let left = meter.fuel.get();
+        if left >= 0 && steps <= left as u64 {
+            meter.native.set(meter.native.get() + steps);
+            meter.fuel.set(left - steps as i64);
+            meter.last_step.set(left - steps as i64);
             return Ok(());
         }
-        if meter.tripped.get() {
-            return Err(stop_exception(vm));
-        }
-        // More than any budget allows is as good as the exact figure, and cannot overflow.
-        let steps = steps.min(1 << 60);
-        // What a charge takes must not hide what was asked for: a refused charge is not spent, so that the bill says what
-        // ran, and the trip says that the limit was reached.
-        let allowed = meter.run.borrow().as_ref().map_or(u64::MAX, |run| run.instructions);
-        let spent = meter.spent();
-        if spent.saturating_add(steps) > allowed {
-            trip(meter, Trip::Limit(Limit::Instructions));
-            return Err(stop_exception(vm));
-        }
-        meter.native.set(meter.native.get() + steps);
-        let left = meter.fuel.get() - steps as i64;
-        meter.fuel.set(left);
-        meter.last_step.set(left);
-        if left < 0 { checkpoint(vm) } else { Ok(()) }
+        charge_beyond(meter, steps, vm)
     })
+}
+
+/// A charge that is more than what is left of the slice.
+#[cold]
+#[inline(never)]
+fn charge_beyond(meter: &Meter, steps: u64, vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
+    if !meter.active.get() {
+        return Ok(());
+    }
+    if meter.tripped.get() {
+        return Err(stop_exception(vm));
+    }
+    // More than any budget allows is as good as the exact figure, and cannot overflow.
+    let steps = steps.min(1 << 60);
+    // What a charge takes must not hide what was asked for: a refused charge is not spent, so that the bill says what
+    // ran, and the trip says that the limit was reached.
+    let allowed = meter.run.borrow().as_ref().map_or(u64::MAX, |run| run.instructions);
+    let spent = meter.spent();
+    if spent.saturating_add(steps) > allowed {
+        trip(meter, Trip::Limit(Limit::Instructions));
+        return Err(stop_exception(vm));
+    }
+    meter.native.set(meter.native.get() + steps);
+    let left = meter.fuel.get() - steps as i64;
+    meter.fuel.set(left);
+    meter.last_step.set(left);
+    if left < 0 { checkpoint(vm) } else { Ok(()) }
 }
 
 /// One step of a native iterator.

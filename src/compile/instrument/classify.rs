@@ -54,6 +54,8 @@ pub(super) enum Guard {
     RealSuper,
     /// The operands are looked at before they are multiplied.
     Multiply,
+    /// One operand is a small number, so no text is added to.
+    Count,
     /// The result is looked at.
     CheckResult,
     /// It may append to a text in place; what the next instruction stores is looked at.
@@ -109,6 +111,9 @@ pub(super) fn guards(
                     return Ok(Guard::CheckStored(instr.arg));
                 }
                 match operator(instr) {
+                    Some(BinaryOperator::Add | BinaryOperator::InplaceAdd) if classifier.grows_slowly(index) => {
+                        return Ok(Guard::Count);
+                    }
                     Some(BinaryOperator::Multiply) if !classifier.grows_slowly(index) => return Ok(Guard::Multiply),
                     Some(BinaryOperator::InplaceMultiply) if !classifier.grows_slowly(index) => {
                         return Ok(Guard::CheckResult);
@@ -135,6 +140,7 @@ impl Classifier<'_> {
     fn appends(&self, index: usize) -> bool {
         let instrs = &self.source.instrs;
         operator(&instrs[index]) == Some(BinaryOperator::InplaceAdd)
+            && !self.grows_slowly(index)
             && instrs
                 .get(index + 1)
                 .is_some_and(|next| next.op == Opcode::StoreFast && !self.starts_as_a_number(next.arg))

@@ -66,7 +66,7 @@ pub(super) fn assemble(
 /// * `FOR_ITER` for lists: past the slot for lists and ranges, through it for everything else.
 /// * `+` for floats: past the slots for floats and ints, through them for texts. An int grows by one bit at the most.
 /// * `+=` in the form that remembers a special pair of types, and here never does: past the slots for ints alone. Where a
-///   text may be appended to in place, in the form for that.
+///   text may be appended to in place, in the form for that. Neither where one operand is a small number.
 /// * `*` likewise, and as the operator `@=`, which no class of a script can define: its slot multiplies. So `@=` itself is
 ///   `@` and an assignment, which is what it is for classes that do not define it.
 ///
@@ -76,6 +76,7 @@ pub(super) fn placed_op(instr: &Instr, guard: &Guard) -> (Opcode, u32) {
     match (instr.op, operator(instr)) {
         (Opcode::ForIter, _) => (Opcode::ForIterList, arg),
         (Opcode::BuildString, _) if *guard == Guard::Join => (Opcode::BuildTuple, arg),
+        (op, Some(_)) if *guard == Guard::Count => (op, arg),
         (_, Some(BinaryOperator::Add)) => (Opcode::BinaryOpAddFloat, arg),
         (_, Some(BinaryOperator::InplaceAdd)) if *guard == Guard::Append => (Opcode::BinaryOpInplaceAddUnicode, arg),
         (_, Some(BinaryOperator::InplaceAdd)) => (Opcode::BinaryOpExtend, arg),

@@ -152,7 +152,7 @@ impl<'a> Pieces<'a> {
         for (&index, guard) in self.old.iter().zip(guards) {
             let needed = match guard {
                 // That the instruction has the form which its guard wants was checked above.
-                Guard::None | Guard::Multiply | Guard::Append => continue,
+                Guard::None | Guard::Multiply | Guard::Count | Guard::Append => continue,
                 Guard::CheckResult | Guard::CheckStored(_) | Guard::Join => {
                     let needed = match guard {
                         Guard::CheckResult => Post::Result,
