@@ -115,7 +115,7 @@ pub(crate) fn values(dict: &PyDictRef) -> Vec<PyObjectRef> {
     (&**dict)
         .into_iter()
         .filter(|(name, _)| {
-            !name.downcast_ref::<rustpython_vm::builtins::PyStr>().is_some_and(|name| name.as_wtf8() == "__builtins__")
+            name.downcast_ref::<rustpython_vm::builtins::PyStr>().is_none_or(|name| name.as_wtf8() != "__builtins__")
         })
         .map(|(_, value)| value)
         .collect()
