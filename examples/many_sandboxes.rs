@@ -2,7 +2,11 @@
 //!
 //! `cargo run --release --ignore-rust-version --example many_sandboxes -- 1000000`
 
+#[path = "support/resident.rs"]
+mod resident;
+
 use pycage::{Error, MeteredAlloc, Runner, Sandbox};
+use resident::resident_kib;
 use std::time::Instant;
 
 #[global_allocator]
@@ -38,11 +42,4 @@ fn main() -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Resident memory of this process; zero where the system has no `/proc`.
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse().ok()).unwrap_or(0)
 }

@@ -1,10 +1,23 @@
 //! Throws the hostile scripts of the tests at one process, in random order, for a chosen time, and says how it fared.
 //!
 //! `cargo run --release --ignore-rust-version --example soak -- SECONDS [FOLDER OF .py FILES]`
+//!
+//! Each script gets a sandbox of its own and 0.5 s or 64 MiB to end by; instructions are not limited, so that time and
+//! memory are what stops it. What is not stopped so (a crash, a call that did not return by its deadline and grace, a
+//! runner that was parked at the hard memory limit) is listed, and the exit status is then 1.
+//!
+//! Deadlines are wall-clock time. On a machine that is busy with other things every figure here grows by what the machine
+//! itself is late; a thread that only sleeps measures how much that is.
 
-use pycage::{Budget, Error, Limit, MeteredAlloc, Sandbox, Value};
+#[path = "support/resident.rs"]
+mod resident;
+
+use pycage::{Budget, Error, Limit, MeteredAlloc, Runner, Sandbox, Usage, Value};
+use resident::resident_kib;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 #[global_allocator]
@@ -12,8 +25,9 @@ static ALLOCATOR: MeteredAlloc = MeteredAlloc::system();
 
 const TIMEOUT: Duration = Duration::from_millis(500);
 const MEMORY: u64 = 64 << 20;
+const MINUTE: Duration = Duration::from_secs(60);
 
-fn main() {
+fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let seconds = args.next().and_then(|seconds| seconds.parse().ok()).unwrap_or(60);
     let scripts = match args.next() {
@@ -21,52 +35,145 @@ fn main() {
         None => tables(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/hostile")),
     };
     assert!(!scripts.is_empty(), "there are no scripts to throw");
-    let budget = Budget::default().instructions(u64::MAX).timeout(TIMEOUT).memory(MEMORY);
-    let (started, mut random) = (Instant::now(), Random(0x9e37_79b9_7f4a_7c15));
-    let mut outcomes: BTreeMap<&str, u64> = BTreeMap::new();
-    let (mut overshoots, mut returns) = (Vec::new(), Vec::new());
-    let (mut most_held, mut bad) = (0, BTreeMap::new());
-    let mut marks = vec![(0, resident_kib())];
-    while started.elapsed() < Duration::from_secs(seconds) {
+    std::thread::spawn(watch_the_machine);
+    let mut soak = Soak::new();
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    while soak.started.elapsed() < Duration::from_secs(seconds) {
         let (name, source) = &scripts[random.below(scripts.len())];
-        let mut sandbox = match Sandbox::builder().budget(budget.clone()).build() {
+        soak.throw(name, source);
+    }
+    println!("{} hostile scripts for {seconds} s", scripts.len());
+    soak.report();
+    if soak.bad.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What has happened so far.
+struct Soak {
+    started: Instant,
+    runner: Runner,
+    budget: Budget,
+    outcomes: BTreeMap<&'static str, u64>,
+    /// How far past its timeout the clock of a run that was stopped by it went.
+    overshoots: Vec<Duration>,
+    /// How far past its timeout a call came back, of all that took that long.
+    returns: Vec<Duration>,
+    /// The most that a sandbox held beyond its limit, and whose it was.
+    held: (u64, String),
+    bad: BTreeMap<String, u64>,
+    resident: Vec<u64>,
+}
+
+impl Soak {
+    fn new() -> Self {
+        Soak {
+            started: Instant::now(),
+            runner: new_runner(),
+            budget: Budget::default().instructions(u64::MAX).timeout(TIMEOUT).memory(MEMORY),
+            outcomes: BTreeMap::new(),
+            overshoots: Vec::new(),
+            returns: Vec::new(),
+            held: (0, String::new()),
+            bad: BTreeMap::new(),
+            resident: vec![resident_kib()],
+        }
+    }
+
+    fn throw(&mut self, name: &str, source: &str) {
+        let mut sandbox = match Sandbox::builder().runner(&self.runner).budget(self.budget.clone()).build() {
             Ok(sandbox) => sandbox,
             Err(error) => panic!("no sandbox: {error}"),
         };
+        let script = sandbox.compile(name, source);
         let called = Instant::now();
-        let result = sandbox.compile(name, source).and_then(|script| sandbox.run::<Value>(&script));
-        returns.push(called.elapsed());
+        let result = script.and_then(|script| sandbox.run_with::<Value>(&script, self.budget.clone()));
+        let took = called.elapsed();
+        if took > TIMEOUT {
+            self.returns.push(took - TIMEOUT);
+        }
+        let usage = match &result {
+            Ok((_, usage)) => *usage,
+            Err(error) => error.usage().copied().unwrap_or_default(),
+        };
+        let over = usage.peak_bytes.saturating_sub(MEMORY);
+        if over > self.held.0 {
+            self.held = (over, name.to_owned());
+        }
         let outcome = match &result {
             Ok(_) => "ok",
             Err(Error::Exception(_) | Error::Conversion(_)) => "exception",
             Err(Error::Syntax(_) | Error::Rejected(_)) => "rejected",
             Err(Error::Budget(stop)) => {
                 if stop.limit == Limit::Time {
-                    overshoots.push(stop.usage.elapsed.saturating_sub(TIMEOUT));
+                    self.overshoots.push(usage.elapsed.saturating_sub(TIMEOUT));
                 }
                 stop.limit.name()
             }
-            Err(_) => {
-                *bad.entry(name.clone()).or_insert(0u64) += 1;
+            Err(error) => {
+                *self.bad.entry(format!("{name}: {error}{}", seen(&usage))).or_default() += 1;
                 "crashed, stuck or lost"
             }
         };
-        *outcomes.entry(outcome).or_default() += 1;
-        let usage = result.as_ref().err().and_then(Error::usage).copied().unwrap_or_default();
-        most_held = most_held.max(usage.peak_bytes);
-        let minute = started.elapsed().as_secs() / 60;
-        if minute > marks.last().map_or(0, |(minute, _)| *minute) {
-            marks.push((minute, resident_kib()));
+        *self.outcomes.entry(outcome).or_default() += 1;
+        if !self.runner.is_alive() {
+            if result.as_ref().is_err_and(|error| matches!(error, Error::Budget(_))) {
+                *self.bad.entry(format!("{name}: its runner was parked at the hard memory limit")).or_default() += 1;
+            }
+            self.runner = new_runner();
+        }
+        // One figure a minute: the first one is what later growth is measured from.
+        if self.started.elapsed() >= MINUTE * self.resident.len() as u32 {
+            self.resident.push(resident_kib());
         }
     }
-    println!("{} runs of {} scripts in {seconds} s: {outcomes:?}", returns.len(), scripts.len());
-    println!("deadline overshoot: {}", percentiles(&mut overshoots));
-    println!("time of a call:     {}", percentiles(&mut returns));
-    println!("most held by a sandbox: {:.1} MiB of {} MiB", most_held as f64 / f64::from(1 << 20), MEMORY >> 20);
-    println!("resident KiB by minute: {marks:?}, at the end {}", resident_kib());
-    for (name, times) in &bad {
-        println!("BAD {name}: {times} times");
+
+    fn report(&mut self) {
+        let runs: u64 = self.outcomes.values().sum();
+        let bad: u64 = self.bad.values().sum();
+        println!("survived:           {} of {runs} runs, and the process all", runs - bad);
+        println!("outcomes:           {:?}", self.outcomes);
+        println!("deadline overshoot: {} (the run's clock at the stop)", percentiles(&mut self.overshoots));
+        println!("                    {} (the call back at the caller)", percentiles(&mut self.returns));
+        println!(
+            "memory overshoot:   max {:.1} MiB over {} MiB {}",
+            self.held.0 as f64 / f64::from(1 << 20),
+            MEMORY >> 20,
+            self.held.1
+        );
+        let mut late = LATE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        println!("the machine late:   {} (a thread that only sleeps)", percentiles(&mut late));
+        let (start, end) = (self.resident[0], resident_kib());
+        println!("resident:           {start} KiB at the start, {end} KiB at the end");
+        if let [_, first, later @ ..] = &self.resident[..] {
+            let grown = (end as f64 / *first as f64 - 1.0) * 100.0;
+            println!("                    {first} KiB after the first minute, {grown:+.1} % since");
+            println!("                    by minute after that: {later:?}");
+        }
+        for (what, times) in &self.bad {
+            println!("BAD {times} times {what}");
+        }
     }
+}
+
+fn new_runner() -> Runner {
+    Runner::new().unwrap_or_else(|error| panic!("no runner: {error}"))
+}
+
+/// How much later than asked for a thread woke that only sleeps.
+static LATE: Mutex<Vec<Duration>> = Mutex::new(Vec::new());
+
+fn watch_the_machine() {
+    const NAP: Duration = Duration::from_millis(100);
+    loop {
+        let began = Instant::now();
+        std::thread::sleep(NAP);
+        let late = began.elapsed().saturating_sub(NAP);
+        LATE.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(late);
+    }
+}
+
+/// How far a run that was given up is known to have come.
+fn seen(usage: &Usage) -> String {
+    format!(" ({} instructions, {} native steps at its last checkpoint)", usage.instructions, usage.native_steps)
 }
 
 fn percentiles(times: &mut [Duration]) -> String {
@@ -118,11 +225,4 @@ impl Random {
         self.0 ^= self.0 << 17;
         (self.0 % bound as u64) as usize
     }
-}
-
-/// Resident memory of this process; zero where the system has no `/proc`.
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse().ok()).unwrap_or(0)
 }

@@ -61,6 +61,15 @@ pub enum Error {
     /// A value cannot cross between host and script.
     #[error("{0}")]
     Conversion(ConversionError),
+    /// The script has names that are new to the process, and scripts have used up the room for such: the interpreter keeps
+    /// every name for the life of the process. Scripts without new names, and those that are loaded already, go on to work.
+    #[error(
+        "the scripts of this process have used up {bytes} bytes of different names; restart the process to load more"
+    )]
+    NamesExhausted {
+        /// What the names of all scripts together may take.
+        bytes: u64,
+    },
     /// The sandbox cannot do what was asked of it, whatever the script: the message says what to change.
     #[error("{0}")]
     Setup(String),

@@ -220,6 +220,17 @@ impl Sandbox {
         self.compile_checked(name, source, Checks::LimitsOnly)
     }
 
+    /// Holds the runner up in native code that meets no checkpoint. For this crate's tests of [`Error::Stuck`]: never in a
+    /// host.
+    ///
+    /// # Errors
+    /// [`Error::Stuck`] when that is longer than the timeout and the grace after it.
+    #[cfg(feature = "test-hooks")]
+    #[doc(hidden)]
+    pub fn hold_up(&mut self, time: Duration) -> Result<(), Error> {
+        self.dispatch(Op::HoldUp(time), self.budget.clone()).map(drop)
+    }
+
     fn compile_checked(&self, name: &str, source: &str, checks: Checks) -> Result<Script, Error> {
         let (name, source, config) = (name.to_owned(), source.to_owned(), self.config.clone());
         // On the runner for its stack: the compiler recurses over the tree.

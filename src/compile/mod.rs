@@ -5,11 +5,13 @@
 //! * [`validate`]: the closed allow-list of grammar and names.
 //! * [`names`]: which names a script may use, for all rings.
 //! * [`code`]: from the tree to bytecode.
+//! * [`load`]: from bytecode to the objects of one interpreter.
 //! * [`instrument`]: meters and guards in the bytecode.
 
 pub(crate) mod code;
 pub(crate) mod instrument;
 pub(crate) mod limits;
+mod load;
 pub(crate) mod names;
 pub(crate) mod parse;
 pub(crate) mod validate;
@@ -17,6 +19,7 @@ mod violation;
 
 use crate::error::Error;
 use crate::guard::native::results;
+use crate::meter::interned;
 use crate::policy::Policy;
 use instrument::{BulkChecks, NamePolicy, Options};
 use rustpython_ast::{Mod, Stmt};
@@ -59,7 +62,9 @@ pub(crate) fn compile(source: &str, name: &str, policy: &Policy, checks: Checks)
 
 /// Instruments the bytecode for one interpreter.
 pub(crate) fn load(compiled: &Compiled, vm: &VirtualMachine) -> Result<PyRef<PyCode>, Error> {
-    instrument::instrument(compiled.code.clone(), vm, &OPTIONS)
+    let code = load::code_object(compiled.code.clone(), &interned::NAMES, vm)
+        .map_err(|full| Error::NamesExhausted { bytes: full.most })?;
+    instrument::instrument_code(&code, vm, &OPTIONS)
         .map_err(|error| Error::Setup(format!("{error}; this is a defect of pycage, please report it")))
 }
 

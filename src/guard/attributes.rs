@@ -1,10 +1,10 @@
 //! Attribute access by a name that is only known at run time: `getattr`, `setattr`, `hasattr`, `delattr`.
 
 use crate::guard::names;
+use crate::meter::interned::Names;
 use rustpython_vm::builtins::{PyBaseExceptionRef, PyStr, PyStrRef, PyType};
 use rustpython_vm::function::OptionalArg;
 use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyResult, VirtualMachine};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// `getattr(object, name[, default])`. A name that is not allowed is an attribute that is not there.
 pub(crate) fn getattr(
@@ -49,18 +49,16 @@ pub(crate) fn checked_name(name: &PyObject, vm: &VirtualMachine) -> PyResult<PyS
     if allowed(&name) { Ok(name) } else { Err(refusal(&name, vm)) }
 }
 
-/// The interpreter keeps every name of a class attribute for the life of the process. Names in the source are limited by
-/// the source; of names that are only made while a script runs, the process takes so many and no more (some 10 MB).
+/// The interpreter keeps every name of a class attribute for the life of the process ([`crate::meter::interned`]). Names in the source
+/// are taken when it is loaded; for those that are only made while a script runs there is a part of its own, so that no
+/// loop can use up what loading needs.
 pub(super) fn admit_class_attribute(name: &Py<PyStr>, vm: &VirtualMachine) -> PyResult<()> {
-    const MOST: u32 = if cfg!(test) { 2000 } else { 100_000 };
-    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    const MOST_BYTES: u64 = if cfg!(test) { 240 << 10 } else { 10 << 20 };
+    static MADE: Names = Names::new(MOST_BYTES);
     if vm.ctx.interned_str(name).is_some() {
         return Ok(());
     }
-    if TAKEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| (taken < MOST).then_some(taken + 1)).is_err() {
-        return Err(vm.new_type_error("too many class attributes with names made at run time"));
-    }
-    Ok(())
+    MADE.take(name.byte_len()).map_err(|_| vm.new_type_error("too many class attributes with names made at run time"))
 }
 
 /// The characters of a `str` as an exact `str`. What a subclass overrides (`__eq__`, `startswith`, `__str__`, ...) is

@@ -2,8 +2,10 @@
 //!
 //! * [`fuel`]: the instruction meter, the tripped flag, checkpoints.
 //! * [`allocator`]: the global-allocator wrapper that bills memory to sandboxes.
+//! * [`interned`]: names, which stay for the life of the process.
 //! * [`hook`]: the host's say at checkpoints, and cancellation.
 
 pub(crate) mod allocator;
 pub(crate) mod fuel;
 pub(crate) mod hook;
+pub(crate) mod interned;

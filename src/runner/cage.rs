@@ -37,6 +37,8 @@ pub(crate) struct Cage<'vm> {
     ground: Ground,
     scopes: HashMap<SandboxId, SandboxScope>,
     scripts: HashMap<ScriptId, (Script, PyRef<PyCode>)>,
+    /// Scripts loaded since those that nobody holds any more were last let go.
+    loaded: usize,
     garbage_bytes: u64,
     garbage_sandboxes: u32,
 }
@@ -60,6 +62,9 @@ pub(crate) enum Op {
     Set(String, Value),
     /// Makes a function of the host a global.
     SetFunction(String, function::Erased),
+    /// Does nothing for a time, in native code that meets no checkpoint.
+    #[cfg(feature = "test-hooks")]
+    HoldUp(std::time::Duration),
 }
 
 /// A call into a sandbox.
@@ -86,6 +91,7 @@ impl<'vm> Cage<'vm> {
             ground: Ground::prepare(vm)?,
             scopes: HashMap::new(),
             scripts: HashMap::new(),
+            loaded: 0,
             garbage_bytes: 0,
             garbage_sandboxes: 0,
         })
@@ -209,9 +215,12 @@ impl<'vm> Cage<'vm> {
             return Ok(code.clone());
         }
         let code = script.load(self.vm)?;
-        // A script that only this cache still holds will not be run again.
-        if self.scripts.len() >= 64 && self.scripts.len().is_power_of_two() {
+        // A script that only this cache still holds will not be run again. Looked for so often that few such are held, and
+        // so seldom that looking does not show beside the loading.
+        self.loaded += 1;
+        if self.loaded >= self.scripts.len() / 8 {
             self.scripts.retain(|_, (script, _)| !script.is_last_handle());
+            self.loaded = 0;
         }
         self.scripts.insert(script.id(), (script.clone(), code.clone()));
         Ok(code)
@@ -265,6 +274,11 @@ fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<
         Op::SetFunction(name, function) => {
             let object = function::object(&name, function, vm);
             set_global(vm, globals, &name, object)
+        }
+        #[cfg(feature = "test-hooks")]
+        Op::HoldUp(time) => {
+            std::thread::sleep(time);
+            Ok(Ok(vm.ctx.none()))
         }
     });
     match result {

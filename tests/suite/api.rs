@@ -391,6 +391,54 @@ fn a_panic_is_contained() {
     assert_eq!(later.eval::<i64>("sum(range(10))").unwrap(), 45);
 }
 
+/// Native code that meets no checkpoint is given up at the deadline and its grace: the end of its runner, and of nothing
+/// else, also when it comes back later.
+#[test]
+fn a_runner_that_does_not_stop_is_given_up() {
+    let timeout = std::time::Duration::from_millis(100);
+    let held_up = std::time::Duration::from_millis(1500);
+    let runner = Runner::new().unwrap();
+    let mut bystander = Sandbox::builder().runner(&runner).build().unwrap();
+    bystander.set("x", 1).unwrap();
+    let mut elsewhere = Sandbox::builder().runner(&Runner::new().unwrap()).build().unwrap();
+    elsewhere.set("x", 2).unwrap();
+    let budget = Budget::default().timeout(timeout);
+    let mut sandbox = Sandbox::builder().runner(&runner).budget(budget).build().unwrap();
+    sandbox.exec("def f(): return 1").unwrap();
+
+    let called = Instant::now();
+    match sandbox.hold_up(held_up) {
+        Err(Error::Stuck(usage)) => assert!(usage.elapsed > timeout, "{usage:?}"),
+        other => panic!("{other:?}"),
+    }
+    let took = called.elapsed();
+    assert!(took > timeout && took < held_up, "{took:?}");
+
+    assert!(!runner.is_alive());
+    assert!(matches!(sandbox.call::<Value>("f", ()), Err(Error::Lost)));
+    assert!(matches!(bystander.eval::<Value>("x"), Err(Error::Lost)));
+    assert_eq!(elsewhere.eval::<i64>("x").unwrap(), 2);
+    let mut later = Sandbox::builder().runner(&Runner::new().unwrap()).build().unwrap();
+    assert_eq!(later.eval::<i64>("sum(range(10))").unwrap(), 45);
+
+    // The lost thread comes back, finds that it was given up, and ends.
+    std::thread::sleep(held_up.saturating_sub(called.elapsed()) + timeout);
+    assert!(matches!(bystander.eval::<Value>("x"), Err(Error::Lost)));
+    assert_eq!(later.eval::<i64>("sum(range(10))").unwrap(), 45);
+    assert_eq!(elsewhere.eval::<i64>("x").unwrap(), 2);
+}
+
+/// A call within the grace comes back like any other.
+#[test]
+fn a_hold_up_within_the_grace_is_no_loss() {
+    let budget = Budget::default().timeout(std::time::Duration::from_millis(2000));
+    let runner = Runner::new().unwrap();
+    let mut sandbox = Sandbox::builder().runner(&runner).budget(budget).build().unwrap();
+    sandbox.hold_up(std::time::Duration::from_millis(50)).unwrap();
+    assert!(runner.is_alive());
+    assert_eq!(sandbox.eval::<i64>("1 + 1").unwrap(), 2);
+}
+
 /// Host functions: values both ways, errors that come back as they went, a cap on calls, time apart.
 #[test]
 fn host_functions() {

@@ -26,7 +26,7 @@ impl Report {
         match &self.result {
             Ok(_) => "ok",
             Err(Error::Exception(_) | Error::Conversion(_)) => "exception",
-            Err(Error::Syntax(_) | Error::Rejected(_) | Error::Setup(_)) => "rejected",
+            Err(Error::Syntax(_) | Error::Rejected(_) | Error::Setup(_) | Error::NamesExhausted { .. }) => "rejected",
             Err(Error::Budget(_) | Error::Cancelled(_) | Error::Stopped(_)) => "budget",
             Err(Error::Stuck(_)) => "stuck",
             Err(_) => "crashed",
@@ -114,6 +114,7 @@ fn error_json(error: &Error) -> serde_json::Value {
         Error::Stuck(_) => object["kind"] = "Stuck".into(),
         Error::Lost => object["kind"] = "Lost".into(),
         Error::Conversion(_) => object["kind"] = "Conversion".into(),
+        Error::NamesExhausted { .. } => object["kind"] = "NamesExhausted".into(),
         Error::Setup(_) => object["kind"] = "Setup".into(),
         _ => {}
     }

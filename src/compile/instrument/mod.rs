@@ -42,7 +42,6 @@ pub(crate) use probe::{BulkChecks, ResultCheck};
 
 use classify::Scope;
 use decode::{Constant, Decoded};
-use rustpython_compiler_core::bytecode::CodeObject;
 use rustpython_vm::builtins::PyCode;
 use rustpython_vm::{AsObject, Py, PyObjectRef, PyRef, VirtualMachine};
 use thiserror::Error as ThisError;
@@ -86,16 +85,7 @@ impl InstrumentError {
 /// Code objects nested deeper than this are refused. The compiler nests one for each function, class or lambda.
 const MAX_NESTING: usize = 200;
 
-/// Instruments what `compile_top` returned, with all code objects nested in it.
-pub(crate) fn instrument(
-    code: CodeObject,
-    vm: &VirtualMachine,
-    options: &Options,
-) -> Result<PyRef<PyCode>, InstrumentError> {
-    instrument_code(&PyCode::new_ref_from_bytecode(vm, code), vm, options)
-}
-
-/// Instruments a code object that has never run. The original stays as it is.
+/// Instruments a code object that has never run, with all code objects nested in it. The original stays as it is.
 pub(crate) fn instrument_code(
     code: &Py<PyCode>,
     vm: &VirtualMachine,

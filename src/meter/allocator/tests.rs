@@ -1,0 +1,118 @@
+use super::*;
+use crate::budget::Limit;
+use std::alloc::{GlobalAlloc, Layout};
+
+static METERED: MeteredAlloc = MeteredAlloc::system();
+
+fn layout(size: usize, align: usize) -> Layout {
+    Layout::from_size_align(size, align).unwrap()
+}
+
+const LIMITED: MemoryLimits = MemoryLimits { memory: Some(10_000), allocations: Some(5) };
+
+#[test]
+fn blocks_keep_size_alignment_and_contents() {
+    for align in [1, 2, 8, 16, 32, 64, 4096] {
+        let layout = layout(100, align);
+        // SAFETY: the layout is not empty, and each block is given back once, with the layout it then has.
+        unsafe {
+            let block = METERED.alloc_zeroed(layout);
+            assert_eq!(block as usize % align, 0);
+            assert!((0..100).all(|i| *block.add(i) == 0));
+            block.write_bytes(7, 100);
+            let block = METERED.realloc(block, layout, 5000);
+            assert_eq!(block as usize % align, 0);
+            assert!((0..100).all(|i| *block.add(i) == 7));
+            METERED.dealloc(block, Layout::from_size_align(5000, align).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_owner_is_billed_and_credited_whoever_frees() {
+    let (a, b) = (Account::open().unwrap(), Account::open().unwrap());
+    let layout = layout(1000, 8);
+    // SAFETY: as above.
+    unsafe {
+        let block = billed(&a, MemoryLimits::default(), || METERED.alloc(layout));
+        let other = billed(&a, MemoryLimits::default(), || METERED.alloc(layout)) as usize;
+        assert_eq!(a.held(), 2 * 1008);
+        billed(&b, MemoryLimits::default(), || METERED.dealloc(block, layout));
+        assert_eq!((a.held(), b.held()), (1008, 0));
+        let free = move || METERED.dealloc(other as *mut u8, layout);
+        std::thread::spawn(free).join().unwrap();
+        assert_eq!(a.held(), 0);
+    }
+}
+
+#[test]
+fn a_closed_account_is_not_credited_to_its_successor() {
+    let layout = layout(1000, 8);
+    let first = Account::open().unwrap();
+    let slot = first.tag.slot;
+    // SAFETY: as above.
+    let block = billed(&first, MemoryLimits::default(), || unsafe { METERED.alloc(layout) });
+    drop(first);
+    let mut others = Vec::new();
+    let second = loop {
+        let account = Account::open().unwrap();
+        if account.tag.slot == slot {
+            break account;
+        }
+        others.push(account);
+    };
+    // SAFETY: as above.
+    unsafe { METERED.dealloc(block, layout) };
+    assert_eq!(second.held(), 0);
+}
+
+#[test]
+fn limits_are_flagged_and_a_collection_can_clear_the_memory_one() {
+    let account = Account::open().unwrap();
+    let layout = layout(6000, 8);
+    billed(&account, LIMITED, || {
+        // SAFETY: as above.
+        unsafe {
+            let first = METERED.alloc(layout);
+            assert_eq!(exceeded(), None);
+            let second = METERED.alloc(layout);
+            assert!(pressure());
+            assert_eq!(exceeded(), Some(Limit::Memory));
+            relieve(|| METERED.dealloc(first, layout));
+            assert_eq!(exceeded(), None);
+            let third = METERED.alloc(layout);
+            assert_eq!(exceeded(), Some(Limit::Memory));
+            METERED.dealloc(second, layout);
+            METERED.dealloc(third, layout);
+        }
+        assert_eq!(bill().peak_bytes, 2 * 6008);
+        assert_eq!(bill().live_bytes, 0);
+    });
+    billed(&account, LIMITED, || {
+        for _ in 0..6 {
+            // SAFETY: as above.
+            unsafe { METERED.dealloc(METERED.alloc(layout), layout) };
+        }
+        assert_eq!(exceeded(), Some(Limit::Allocations));
+    });
+}
+
+#[test]
+fn what_is_allocated_while_paused_is_nobodys() {
+    let account = Account::open().unwrap();
+    let layout = layout(1000, 8);
+    billed(&account, MemoryLimits::default(), || {
+        // SAFETY: as above.
+        unsafe {
+            let own = METERED.alloc(layout);
+            let paused = pause();
+            let hosts = METERED.alloc(layout);
+            METERED.dealloc(own, layout);
+            drop(paused);
+            assert_eq!(live(), 0);
+            METERED.dealloc(hosts, layout);
+        }
+        assert_eq!((live(), bill().allocations), (0, 1));
+    });
+    assert_eq!(account.held(), 0);
+}
