@@ -32,6 +32,7 @@ use std::time::Duration;
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
 pub struct Budget {
     pub(crate) instructions: u64,
     pub(crate) timeout: Duration,
@@ -45,6 +46,7 @@ pub struct Budget {
 /// A limit that needs the metered allocator: a default is dropped quietly without it, a limit that the host asked for is
 /// an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Asked<T> {
     Default(T),
     ByHost(T),
@@ -158,6 +160,7 @@ impl Budget {
 
 /// A limit of a [`Budget`], as named by [`Error::Budget`](crate::Error::Budget).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Limit {
     /// [`Budget::instructions`].

@@ -58,6 +58,10 @@ pub enum Error {
     /// The sandbox's runner was retired by an earlier crash or stall, of this sandbox or of another on the same runner.
     #[error("this sandbox was lost when its runner was retired; build a new one")]
     Lost,
+    /// The worker process ended, or was ended. Its pool replaces it; this sandbox is lost.
+    #[cfg(feature = "process")]
+    #[error("{0}")]
+    Died(crate::process::WorkerDeath),
     /// A value cannot cross between host and script.
     #[error("{0}")]
     Conversion(ConversionError),
@@ -82,6 +86,8 @@ impl Error {
             Error::Exception(error) => Some(&error.usage),
             Error::Budget(error) => Some(&error.usage),
             Error::Stopped(error) => Some(&error.usage),
+            #[cfg(feature = "process")]
+            Error::Died(death) => Some(&death.usage),
             Error::Cancelled(usage) | Error::Stuck(usage) | Error::Crashed { usage, .. } => Some(usage),
             _ => None,
         }
@@ -184,6 +190,7 @@ impl fmt::Display for ScriptException {
 
 /// One call on the way to an exception.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct TraceEntry {
     /// The script's name.

@@ -8,6 +8,7 @@
 //! | learn what they cost | [`Usage`], also in every [`Error`] of a run |
 //! | exchange values | [`Value`], [`FromValue`], [`IntoValue`], [`IntoArgs`] |
 //! | spread them over threads | [`Runner`] |
+//! | wall them in | [`Isolation::Process`], the module `process` |
 //!
 //! # Untrusted input
 //!
@@ -25,6 +26,8 @@ mod guard;
 mod host;
 mod meter;
 mod policy;
+#[cfg(feature = "process")]
+pub mod process;
 mod runner;
 mod sandbox;
 mod script;
@@ -40,8 +43,10 @@ pub use host::function::{CallFailure, HostError, HostFunction, IntoAnswer};
 pub use meter::allocator::MeteredAlloc;
 pub use meter::hook::{Cancel, HookAction, MeterHook, Pause};
 pub use policy::Policy;
+#[cfg(feature = "process")]
+pub use process::worker;
 pub use runner::Runner;
-pub use sandbox::{LiveUsageView, Sandbox, SandboxBuilder};
+pub use sandbox::{Isolation, LiveUsageView, Sandbox, SandboxBuilder};
 pub use script::Script;
 pub use usage::Usage;
 pub use value::{BigInt, FromValue, IntoArgs, IntoValue, Value};

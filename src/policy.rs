@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
 pub struct Policy {
     pub(crate) modules: BTreeSet<String>,
     pub(crate) limits: SourceLimits,

@@ -49,7 +49,7 @@ const COMPILE_PATIENCE: Duration = Duration::from_secs(10);
 /// # Ok::<(), Error>(())
 /// ```
 pub struct Sandbox {
-    runner: Runner,
+    home: Home,
     id: SandboxId,
     config: Arc<Config>,
     budget: Budget,
@@ -58,6 +58,38 @@ pub struct Sandbox {
     spent: Usage,
     output: String,
     live: Arc<LiveUsage>,
+}
+
+/// Where a sandbox's scripts run.
+enum Home {
+    Thread(Runner),
+    /// Behind a lock for the calls that take the sandbox by shared reference.
+    #[cfg(feature = "process")]
+    Process(Box<parking_lot::Mutex<crate::process::session::Session>>),
+}
+
+/// What separates a sandbox's scripts from the host; see [`SandboxBuilder::isolation`].
+///
+/// ```no_run
+/// use pycage::{Isolation, Sandbox};
+///
+/// fn main() -> Result<(), pycage::Error> {
+///     pycage::worker::init();
+///     let mut sandbox = Sandbox::builder().isolation(Isolation::Process).build()?;
+///     assert!(sandbox.enforced().contains(&"seccomp"));
+///     assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
+///     Ok(())
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Isolation {
+    /// The rings of this process alone: a thread of the library's own.
+    #[default]
+    Thread,
+    /// The same in a worker process, walled in by the kernel on Linux. Needs the feature `process`, and
+    /// `pycage::worker::init()` first in the host's `main`.
+    Process,
 }
 
 /// What is fixed for the life of a sandbox.
@@ -75,9 +107,27 @@ pub struct SandboxBuilder {
     budget: Budget,
     lifetime: Option<Budget>,
     hook: Option<Arc<dyn MeterHook>>,
+    isolation: Isolation,
+    #[cfg(feature = "process")]
+    pool: Option<crate::process::Pool>,
 }
 
 impl SandboxBuilder {
+    /// What separates the scripts from the host. The sandbox is used in the same way with either.
+    #[must_use]
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = isolation;
+        self
+    }
+
+    /// The pool to take a worker process from, instead of the process-wide default one. Implies [`Isolation::Process`].
+    #[cfg(feature = "process")]
+    #[must_use]
+    pub fn pool(mut self, pool: &crate::process::Pool) -> Self {
+        self.pool = Some(pool.clone());
+        self.isolation(Isolation::Process)
+    }
+
     /// The runner to live on, instead of the process-wide default one.
     #[must_use]
     pub fn runner(mut self, runner: &Runner) -> Self {
@@ -138,13 +188,31 @@ impl SandboxBuilder {
         if let Some(unknown) = self.policy.modules.iter().find(|name| !guard::grantable(name)) {
             return Err(Error::Setup(format!("there is no module '{unknown}' that could be granted")));
         }
+        let config = Arc::new(Config { policy: self.policy, hook: self.hook, cancel: Cancel::default() });
+        let home = match (self.isolation, self.runner) {
+            (Isolation::Thread, Some(runner)) => Home::Thread(runner),
+            (Isolation::Thread, None) => Home::Thread(Runner::shared()?),
+            (Isolation::Process, Some(_)) => {
+                return Err(Error::Setup("a sandbox in a worker process has no runner; give it a pool".to_owned()));
+            }
+            #[cfg(feature = "process")]
+            (Isolation::Process, None) => {
+                let pool = match self.pool {
+                    Some(pool) => pool,
+                    None => crate::process::Pool::default_pool()?,
+                };
+                let session = crate::process::session::Session::begin(pool.shared(), &config)?;
+                Home::Process(Box::new(parking_lot::Mutex::new(session)))
+            }
+            #[cfg(not(feature = "process"))]
+            (Isolation::Process, None) => {
+                return Err(Error::Setup("sandboxes in worker processes need pycage's feature `process`".to_owned()));
+            }
+        };
         Ok(Sandbox {
-            runner: match self.runner {
-                Some(runner) => runner,
-                None => Runner::shared()?,
-            },
+            home,
             id: SandboxId(NEXT.fetch_add(1, Ordering::Relaxed)),
-            config: Arc::new(Config { policy: self.policy, hook: self.hook, cancel: Cancel::default() }),
+            config,
             budget: self.budget,
             lifetime: self.lifetime,
             spent: Usage::default(),
@@ -181,7 +249,7 @@ impl Sandbox {
     /// # Errors
     /// As [`Sandbox::eval`].
     pub fn eval_with<T: FromValue>(&mut self, source: &str, budget: Budget) -> Result<(T, Usage), Error> {
-        let script = self.compile("<script>", source)?;
+        let script = self.compile_for_one_run(source)?;
         self.run_with(&script, budget)
     }
 
@@ -198,7 +266,7 @@ impl Sandbox {
     /// # Errors
     /// As [`Sandbox::exec`].
     pub fn exec_with(&mut self, source: &str, budget: Budget) -> Result<Usage, Error> {
-        let script = self.compile("<script>", source)?;
+        let script = self.compile_for_one_run(source)?;
         self.dispatch(Op::Exec(script), budget).map(|(_, usage)| usage)
     }
 
@@ -231,10 +299,33 @@ impl Sandbox {
         self.dispatch(Op::HoldUp(time), self.budget.clone()).map(drop)
     }
 
+    /// A worker compiles it in the call that runs it.
+    fn compile_for_one_run(&self, source: &str) -> Result<Script, Error> {
+        #[cfg(feature = "process")]
+        if let Home::Process(_) = &self.home {
+            return Ok(Script::for_workers("<script>", source, false, false));
+        }
+        self.compile("<script>", source)
+    }
+
+    fn runner(&self) -> Result<&Runner, Error> {
+        match &self.home {
+            Home::Thread(runner) => Ok(runner),
+            #[cfg(feature = "process")]
+            Home::Process(_) => Err(Error::Setup("this sandbox lives in a worker process, not on a runner".to_owned())),
+        }
+    }
+
     fn compile_checked(&self, name: &str, source: &str, checks: Checks) -> Result<Script, Error> {
+        #[cfg(feature = "process")]
+        if let Home::Process(session) = &self.home {
+            let script = Script::for_workers(name, source, true, checks != Checks::All);
+            session.lock().compile(&script, &self.budget, &self.config)?;
+            return Ok(script);
+        }
         let (name, source, config) = (name.to_owned(), source.to_owned(), self.config.clone());
         // On the runner for its stack: the compiler recurses over the tree.
-        self.runner.call(COMPILE_PATIENCE, Arc::default(), move |_, _| {
+        self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |_, _| {
             compile::compile(&source, &name, &config.policy, checks).map(|compiled| Script::new(&name, compiled))
         })?
     }
@@ -248,7 +339,7 @@ impl Sandbox {
     #[doc(hidden)]
     pub fn reached(&self) -> Result<Option<String>, Error> {
         let id = self.id;
-        Ok(self.runner.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.reached(id))?)
+        Ok(self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.reached(id))?)
     }
 
     /// A listing of a script's instrumented bytecode with the weight of each block, for people.
@@ -256,8 +347,12 @@ impl Sandbox {
     /// # Errors
     /// [`Error::Lost`] when the runner is.
     pub fn disassemble(&self, script: &Script) -> Result<String, Error> {
+        #[cfg(feature = "process")]
+        if let Home::Process(session) = &self.home {
+            return session.lock().disassemble(script, &self.budget, &self.config);
+        }
         let script = script.clone();
-        self.runner.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.disassemble(&script))?
+        self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.disassemble(&script))?
     }
 
     /// Runs a compiled script; gives the value of its last expression.
@@ -358,6 +453,34 @@ impl Sandbox {
         LiveUsageView(self.live.clone())
     }
 
+    /// What of the kernel's walls is not in force around the worker, each with the reason. Empty for a sandbox of this
+    /// process, which has none.
+    #[cfg(feature = "process")]
+    pub fn lacking(&self) -> Vec<(&'static str, String)> {
+        match &self.home {
+            Home::Process(session) => {
+                session.lock().report().lacking.iter().map(|(wall, why)| (wall.name(), why.clone())).collect()
+            }
+            Home::Thread(_) => Vec::new(),
+        }
+    }
+
+    /// Has native code of an attacker run in the worker; answers what it says itself. For this crate's tests of the jail.
+    ///
+    /// # Errors
+    /// [`Error::Died`] when the kernel ends the worker for it.
+    #[cfg(all(feature = "process", feature = "test-hooks"))]
+    #[doc(hidden)]
+    pub fn attack(&mut self, name: &str) -> Result<String, Error> {
+        match &mut self.home {
+            Home::Process(session) => {
+                let done = session.get_mut().attack(name, &self.budget, &self.config)?;
+                Ok(String::from_value(done.result?)?)
+            }
+            Home::Thread(_) => Err(Error::Setup("there is no worker to attack from".to_owned())),
+        }
+    }
+
     /// What is in force for this sandbox, so that a host can fail closed.
     ///
     /// ```
@@ -368,6 +491,16 @@ impl Sandbox {
     pub fn enforced(&self) -> Vec<&'static str> {
         let mut enforced =
             vec!["validator", "builtins", "attributes", "instructions", "time", "recursion", "output", "host_calls"];
+        #[cfg(feature = "process")]
+        if let Home::Process(session) = &self.home {
+            let report = session.lock().report();
+            if report.metered {
+                enforced.extend(["memory", "allocations"]);
+            }
+            enforced.extend(["process", "kill"]);
+            enforced.extend(report.enforced.iter().map(|wall| wall.name()));
+            return enforced;
+        }
         if crate::meter::allocator::installed() {
             enforced.extend(["memory", "allocations"]);
         }
@@ -380,6 +513,16 @@ impl Sandbox {
             None => budget.clone(),
         };
         let patience = effective.timeout.saturating_add(GRACE);
+        #[cfg(feature = "process")]
+        if let Home::Process(session) = &mut self.home {
+            let done = session.get_mut().call(op, &effective, &self.config, &self.live);
+            let done = done.inspect_err(|error| {
+                if let Some(usage) = error.usage() {
+                    self.spent.add(usage);
+                }
+            })?;
+            return self.settle(done, &budget);
+        }
         let call = Call {
             sandbox: self.id,
             config: self.config.clone(),
@@ -387,7 +530,7 @@ impl Sandbox {
             live: self.live.clone(),
             op,
         };
-        let done = self.runner.call(patience, self.live.clone(), move |cage, _| cage.run(call));
+        let done = self.runner()?.call(patience, self.live.clone(), move |cage, _| cage.run(call));
         let Done { result, usage, output } = done.map_err(|why| match why {
             // The thread was parked at the hard memory limit: for the host, a memory budget that ran out.
             CallError::NoAnswer(NoAnswer::OutOfMemory(usage)) => Error::Budget(BudgetExceeded {
@@ -400,6 +543,12 @@ impl Sandbox {
             }),
             why => why.into(),
         })?;
+        self.settle(Done { result, usage, output }, &budget)
+    }
+
+    /// Enters what came of a call into the books.
+    fn settle(&mut self, done: Done, budget: &Budget) -> Result<(Value, Usage), Error> {
+        let Done { result, usage, output } = done;
         self.spent.add(&usage);
         self.output.push_str(&output);
         match result {
@@ -421,8 +570,11 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        let id = self.id;
-        self.runner.post(move |cage| cage.drop_sandbox(id));
+        // A worker is given back by the session's own drop.
+        if let Ok(runner) = self.runner() {
+            let id = self.id;
+            runner.post(move |cage| cage.drop_sandbox(id));
+        }
     }
 }
 

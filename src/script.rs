@@ -32,12 +32,26 @@ pub struct Script {
 struct Inner {
     id: ScriptId,
     name: String,
-    compiled: Compiled,
+    body: Body,
+}
+
+enum Body {
+    Compiled(Compiled),
+    /// For sandboxes in worker processes: nothing but a worker looks into what a script says.
+    #[cfg(feature = "process")]
+    Source(crate::process::protocol::message::WireScript),
 }
 
 /// Names a script in the caches of the runners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ScriptId(u64);
+
+impl ScriptId {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        ScriptId(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 impl Script {
     /// The name that the script was compiled under, as it stands in tracebacks.
@@ -46,9 +60,34 @@ impl Script {
     }
 
     pub(crate) fn new(name: &str, compiled: Compiled) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let id = ScriptId(NEXT.fetch_add(1, Ordering::Relaxed));
-        Script { inner: Arc::new(Inner { id, name: name.to_owned(), compiled }) }
+        let id = ScriptId::next();
+        Script { inner: Arc::new(Inner { id, name: name.to_owned(), body: Body::Compiled(compiled) }) }
+    }
+
+    /// A script that workers compile. `kept`: for more than one run.
+    #[cfg(feature = "process")]
+    pub(crate) fn for_workers(name: &str, source: &str, kept: bool, unvalidated: bool) -> Self {
+        let id = ScriptId::next();
+        let source = Some(source.to_owned());
+        let script = crate::process::protocol::message::WireScript {
+            id: kept.then_some(id.0),
+            name: name.to_owned(),
+            source,
+            unvalidated,
+        };
+        Script { inner: Arc::new(Inner { id, name: name.to_owned(), body: Body::Source(script) }) }
+    }
+
+    /// What a worker is sent.
+    #[cfg(feature = "process")]
+    pub(crate) fn to_wire(&self) -> Result<crate::process::protocol::message::WireScript, Error> {
+        match &self.inner.body {
+            Body::Source(script) => Ok(script.clone()),
+            Body::Compiled(_) => Err(Error::Setup(
+                "this script was compiled by a sandbox in this process; compile it by one with Isolation::Process"
+                    .to_owned(),
+            )),
+        }
     }
 
     pub(crate) fn id(&self) -> ScriptId {
@@ -61,7 +100,14 @@ impl Script {
 
     /// Makes the instrumented code object for one interpreter.
     pub(crate) fn load(&self, vm: &VirtualMachine) -> Result<PyRef<PyCode>, Error> {
-        compile::load(&self.inner.compiled, vm)
+        match &self.inner.body {
+            Body::Compiled(compiled) => compile::load(compiled, vm),
+            #[cfg(feature = "process")]
+            Body::Source(_) => Err(Error::Setup(
+                "this script was compiled by a sandbox with Isolation::Process; compile it by one in this process"
+                    .to_owned(),
+            )),
+        }
     }
 }
 

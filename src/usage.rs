@@ -8,6 +8,7 @@ use std::time::Duration;
 /// `instructions` and `native_steps` are exact and repeatable: the same script, input and seed give the same figures on
 /// every machine, warm or cold. Memory figures are those of the metered allocator (zero without it), times are measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Usage {
     /// Bytecode instructions executed. A block of instructions is paid when it is entered, so an exception raised inside

@@ -10,6 +10,7 @@ pub mod escape;
 pub mod introspection;
 pub mod validate;
 pub mod value;
+pub mod worker_frames;
 #[path = "../../src/compile/instrument/tests/writer.rs"]
 pub mod writer;
 
@@ -17,10 +18,11 @@ pub mod writer;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target. Each has a binary of its own in `fuzz_targets`.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     ("validate", validate::run),
     ("escape", escape::run),
     ("differential", differential::run),
     ("budget", budget::run),
     ("value", value::run),
+    ("worker_frames", worker_frames::run),
 ];

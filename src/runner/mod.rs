@@ -8,7 +8,7 @@
 
 pub(crate) mod cage;
 pub(crate) mod handover;
-mod interpreter;
+pub(crate) mod interpreter;
 pub(crate) mod thread;
 pub(crate) mod world;
 
@@ -181,7 +181,7 @@ impl From<CallError> for Error {
     }
 }
 
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     if let Some(message) = panic.downcast_ref::<&str>() {
         (*message).to_owned()
     } else if let Some(message) = panic.downcast_ref::<String>() {

@@ -32,6 +32,11 @@ fn value() {
 }
 
 #[test]
+fn worker_frames() {
+    replay("worker_frames");
+}
+
+#[test]
 fn every_target_is_replayed_and_has_a_fuzzer() {
     let source = include_str!("fuzz.rs");
     let manifest = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/Cargo.toml")).unwrap();

@@ -7,6 +7,7 @@ mod fuzz;
 mod hard_stop;
 mod hostile;
 mod ordinary;
+mod process;
 mod repeatable;
 mod support;
 mod tables;

@@ -29,6 +29,8 @@ enum Command {
     Run(RunArgs),
     /// Say whether a file would be accepted, without running it
     Check(CheckArgs),
+    /// Serve a host on standard input and output, as its worker process
+    Worker,
     /// Show a file's instrumented bytecode with the weight of each block
     Disasm(CheckArgs),
 }
@@ -63,6 +65,10 @@ struct RunArgs {
     #[cfg(feature = "test-hooks")]
     #[arg(long, hide = true)]
     unvalidated: bool,
+    /// No validator and no budgets in the worker, to test the wall alone
+    #[cfg(feature = "test-hooks")]
+    #[arg(long, hide = true)]
+    unguarded: bool,
     /// Scripts; `-` is standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
@@ -96,7 +102,10 @@ mod status {
 }
 
 fn main() -> ExitCode {
+    // In a process that was started as a worker this does not return.
+    pycage::worker::init();
     let status = match Cli::parse().command {
+        Command::Worker => pycage::worker::serve(),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check(&args),
         Command::Disasm(args) => disasm(&args),

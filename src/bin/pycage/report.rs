@@ -2,6 +2,7 @@
 
 use crate::json;
 use crate::{print, status};
+use pycage::process::{DeathCause, WorkerDeath};
 use pycage::{Error, Usage, Value};
 use serde_json::{Map, json};
 
@@ -29,6 +30,7 @@ impl Report {
             Err(Error::Syntax(_) | Error::Rejected(_) | Error::Setup(_) | Error::NamesExhausted { .. }) => "rejected",
             Err(Error::Budget(_) | Error::Cancelled(_) | Error::Stopped(_)) => "budget",
             Err(Error::Stuck(_)) => "stuck",
+            Err(Error::Died(death)) if wall_limit(death).is_some() => "budget",
             Err(_) => "crashed",
         }
     }
@@ -72,6 +74,15 @@ impl Report {
     }
 }
 
+/// The limit that the wall around a worker process held, if it was one.
+fn wall_limit(death: &WorkerDeath) -> Option<&'static str> {
+    match death.cause {
+        DeathCause::Deadline | DeathCause::CpuTime => Some("time"),
+        DeathCause::OutOfMemory => Some("memory"),
+        _ => None,
+    }
+}
+
 fn error_json(error: &Error) -> serde_json::Value {
     let mut object = json!({
         "kind": "error", "message": error.to_string(), "line": null, "column": null,
@@ -112,6 +123,10 @@ fn error_json(error: &Error) -> serde_json::Value {
         Error::Stopped(_) => object["kind"] = "Stopped".into(),
         Error::Crashed { .. } => object["kind"] = "Crashed".into(),
         Error::Stuck(_) => object["kind"] = "Stuck".into(),
+        Error::Died(death) => {
+            object["kind"] = "WorkerDied".into();
+            object["limit"] = wall_limit(death).into();
+        }
         Error::Lost => object["kind"] = "Lost".into(),
         Error::Conversion(_) => object["kind"] = "Conversion".into(),
         Error::NamesExhausted { .. } => object["kind"] = "NamesExhausted".into(),

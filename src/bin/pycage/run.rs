@@ -2,15 +2,13 @@
 
 use crate::report::Report;
 use crate::{Isolation, RunArgs, print, read, status};
+use pycage::process::Pool;
 use pycage::{Budget, Error, Policy, Runner, Sandbox, Script, Value};
 use std::time::Duration;
 
 /// Runs every file; gives the highest exit status.
 pub fn run(args: &RunArgs) -> Result<u8, String> {
-    if args.isolation == Isolation::Process {
-        return Err("--isolation process is not available in this version; use --isolation thread".to_owned());
-    }
-    let mut runner = new_runner(args)?;
+    let mut place = Place::new(args)?;
     let mut highest = status::OK;
     for file in &args.files {
         // Read first: a file that is not there must not cost the results of the others.
@@ -22,10 +20,7 @@ pub fn run(args: &RunArgs) -> Result<u8, String> {
                 continue;
             }
         };
-        if !runner.is_alive() {
-            runner = new_runner(args)?;
-        }
-        let report = run_one(args, &runner, &name, &source)?;
+        let report = run_one(args, &mut place, &name, &source)?;
         if args.json {
             print(&format!("{}\n", report.to_json()));
         } else {
@@ -40,6 +35,39 @@ pub fn policy(grants: &[String]) -> Policy {
     grants.iter().fold(Policy::default(), |policy, module| policy.grant(module))
 }
 
+/// Where the files run, one after the other.
+enum Place {
+    Runner(Runner),
+    Pool(Pool),
+}
+
+/// What a worker process may take in memory beyond the budget's limit before the kernel's holds.
+const WALL_ROOM: u64 = 64 << 20;
+
+impl Place {
+    fn new(args: &RunArgs) -> Result<Place, String> {
+        match args.isolation {
+            Isolation::Thread => new_runner(args).map(Place::Runner),
+            Isolation::Process => new_pool(args).map(Place::Pool),
+        }
+    }
+
+    /// A sandbox there, on a new runner if the last one was lost.
+    fn sandbox(&mut self, args: &RunArgs) -> Result<Sandbox, String> {
+        let builder = Sandbox::builder().policy(policy(&args.grants)).budget(budget(args));
+        let builder = match self {
+            Place::Runner(runner) => {
+                if !runner.is_alive() {
+                    *runner = new_runner(args)?;
+                }
+                builder.runner(runner)
+            }
+            Place::Pool(pool) => builder.pool(pool),
+        };
+        builder.build().map_err(|error| error.to_string())
+    }
+}
+
 fn new_runner(args: &RunArgs) -> Result<Runner, String> {
     let runner = Runner::new().map_err(|error| error.to_string())?;
     if args.canary {
@@ -48,16 +76,27 @@ fn new_runner(args: &RunArgs) -> Result<Runner, String> {
     Ok(runner)
 }
 
-fn run_one(args: &RunArgs, runner: &Runner, name: &str, source: &str) -> Result<Report, String> {
-    let mut sandbox = Sandbox::builder()
-        .runner(runner)
-        .policy(policy(&args.grants))
-        .budget(budget(args))
-        .build()
-        .map_err(|error| error.to_string())?;
+fn new_pool(args: &RunArgs) -> Result<Pool, String> {
+    if args.canary {
+        return Err("--canary is for --isolation thread".to_owned());
+    }
+    let mut pool = Pool::builder().size(1, 1);
+    if let Some(bytes) = args.max_memory {
+        pool = pool.memory(bytes.saturating_add(WALL_ROOM));
+    }
+    #[cfg(feature = "test-hooks")]
+    if args.unguarded {
+        pool = pool.unguarded();
+    }
+    pool.build().map_err(|error| error.to_string())
+}
+
+fn run_one(args: &RunArgs, place: &mut Place, name: &str, source: &str) -> Result<Report, String> {
+    let mut sandbox = place.sandbox(args)?;
+    let enforced = sandbox.enforced();
     let result = compile(args, &sandbox, name, source)
         .and_then(|script| sandbox.run_with::<Value>(&script, sandbox.budget().clone()));
-    Ok(Report { result, output: sandbox.take_output(), enforced: sandbox.enforced() })
+    Ok(Report { result, output: sandbox.take_output(), enforced })
 }
 
 fn compile(args: &RunArgs, sandbox: &Sandbox, name: &str, source: &str) -> Result<Script, Error> {

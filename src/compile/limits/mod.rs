@@ -45,6 +45,7 @@ macro_rules! source_limits {
         /// bounds is done; the rejection carries the value and the limit. The defaults fit any plugin written by hand, and
         /// hold the time and memory of a compilation in check. Setters take and return the limits, so they chain.
         #[derive(Clone, Debug, PartialEq, Eq)]
+        #[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
         pub struct SourceLimits {
             $(pub(crate) $field: u64,)*
         }
@@ -66,6 +67,14 @@ macro_rules! source_limits {
                     self
                 }
             )*
+        }
+
+        #[cfg(all(feature = "test-hooks", feature = "process"))]
+        impl SourceLimits {
+            /// No limit at all, for tests of the wall alone.
+            pub(crate) fn none() -> Self {
+                SourceLimits { $($field: u64::MAX,)* }
+            }
         }
 
         $(

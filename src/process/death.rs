@@ -1,0 +1,114 @@
+//! How workers end, and what the host makes of it.
+
+use crate::usage::Usage;
+use std::fmt;
+use std::process::ExitStatus;
+
+/// The exit status of a worker that ran out of memory.
+pub(crate) const OUT_OF_MEMORY: i32 = 86;
+
+/// The exit status of a worker that was sent what it does not understand.
+pub(crate) const PROTOCOL: i32 = 87;
+
+/// The exit status of a worker that could not come up; its standard error says why.
+pub(crate) const NO_START: i32 = 88;
+
+/// How a process ended, as the system says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exit {
+    /// By itself, with this status.
+    Status(i32),
+    /// By this signal.
+    Signal(i32),
+    /// The system does not say.
+    Unknown,
+}
+
+impl Exit {
+    pub(crate) fn of(status: ExitStatus) -> Exit {
+        #[cfg(unix)]
+        if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+            return Exit::Signal(signal);
+        }
+        status.code().map_or(Exit::Unknown, Exit::Status)
+    }
+}
+
+/// A worker process ended in the middle of a call, or was ended for what it did. The pool replaces it; the sandbox is lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerDeath {
+    /// What ended it.
+    pub cause: DeathCause,
+    /// What it wrote to its standard error, cut at some kilobytes.
+    pub stderr: String,
+    /// What the call had cost as of its last report, some milliseconds before.
+    pub usage: Box<Usage>,
+}
+
+/// What ended a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeathCause {
+    /// It did not stop by the call's deadline and grace, and was killed.
+    Deadline,
+    /// It reached the memory that the wall allows.
+    OutOfMemory,
+    /// It used up the processor time that the wall allows.
+    CpuTime,
+    /// It made a system call that the jail does not allow, and was killed by the kernel for it.
+    Denied,
+    /// A signal ended it: a crash, or somebody's kill.
+    Signal(i32),
+    /// It exited by itself.
+    Exited(i32),
+    /// It sent something that is no frame, or a frame that has no place there, and was killed.
+    Protocol(String),
+    /// The pipe to it broke, and nothing else is known.
+    Lost,
+}
+
+impl fmt::Display for DeathCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeathCause::Deadline => f.write_str("was killed, as it did not stop by its deadline"),
+            DeathCause::OutOfMemory => f.write_str("ran out of memory"),
+            DeathCause::CpuTime => f.write_str("used up its processor time"),
+            DeathCause::Denied => f.write_str("made a forbidden system call"),
+            DeathCause::Signal(signal) => write!(f, "was ended by signal {signal}"),
+            DeathCause::Exited(status) => write!(f, "exited with status {status}"),
+            DeathCause::Protocol(what) => write!(f, "broke the protocol and was killed: {what}"),
+            DeathCause::Lost => f.write_str("cannot be reached any more"),
+        }
+    }
+}
+
+impl fmt::Display for WorkerDeath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the worker process {}; this sandbox is lost with it", self.cause)?;
+        match self.stderr.lines().next() {
+            Some(line) => write!(f, " (it wrote: {line})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Signals by number: the same on every Linux that the jail runs on, and on macOS where they are needed.
+const SIGNAL_ABORT: i32 = 6;
+const SIGNAL_CPU_TIME: i32 = 24;
+const SIGNAL_SYSTEM_CALL: i32 = if cfg!(target_os = "linux") { 31 } else { 12 };
+
+/// From how it ended to why.
+pub(crate) fn cause(exit: Exit, stderr: &str) -> DeathCause {
+    match exit {
+        Exit::Status(OUT_OF_MEMORY) => DeathCause::OutOfMemory,
+        // The standard library's words, when the system refuses memory.
+        Exit::Signal(SIGNAL_ABORT) if stderr.contains("memory allocation of ") => DeathCause::OutOfMemory,
+        Exit::Signal(SIGNAL_SYSTEM_CALL) => DeathCause::Denied,
+        Exit::Signal(SIGNAL_CPU_TIME) => DeathCause::CpuTime,
+        Exit::Signal(signal) => DeathCause::Signal(signal),
+        Exit::Status(status) => DeathCause::Exited(status),
+        Exit::Unknown => DeathCause::Lost,
+    }
+}

@@ -1,0 +1,214 @@
+//! How a worker is started: the seam for containers, virtual machines and other machines.
+
+use super::{death::Exit, worker};
+use crate::error::Error;
+use parking_lot::Mutex;
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Starts workers.
+///
+/// A worker is any process, here or elsewhere, that was made to run `pycage worker` (or a host's executable with
+/// [`worker::init`]) and whose standard input and output are passed through. Nothing else is asked for: no
+/// shared memory, no descriptors, no common file system. A worker ends when its standard input is closed.
+///
+/// [`Launcher`] is the ready-made one.
+pub trait Launch: Send + Sync + 'static {
+    /// Starts a worker. It need not have come up yet: the pool waits for its first frame, up to its start timeout.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] with what keeps it from being started.
+    fn launch(&self) -> Result<Link, Error>;
+}
+
+/// What a [`Launch`] answers: the two pipes, and a hold on whatever is behind them.
+pub struct Link {
+    /// Goes to the worker's standard input. Dropping it closes it.
+    pub input: Box<dyn Write + Send>,
+    /// Comes from the worker's standard output.
+    pub output: Box<dyn Read + Send>,
+    /// Comes from its standard error, where that is captured. Reading must not block.
+    pub errors: Option<Box<dyn Read + Send>>,
+    /// Ends it, and tells how it ended.
+    pub process: Arc<dyn Process>,
+}
+
+/// A hold on a worker.
+pub trait Process: Send + Sync {
+    /// Ends it at once, whatever it does. Does nothing where it has ended.
+    fn kill(&self);
+
+    /// Waits up to `patience` for its end, gives it back to the system, and says how it ended. `None` when it goes on.
+    fn wait(&self, patience: Duration) -> Option<Exit>;
+}
+
+/// The ready-made ways to start a worker.
+///
+/// ```no_run
+/// use pycage::process::{Launcher, Pool};
+///
+/// // Any program that passes standard input and output through can stand in front of a worker.
+/// let launcher = Launcher::command(["bwrap", "--ro-bind", "/usr", "/usr", "--unshare-all", "pycage", "worker"]);
+/// let pool = Pool::builder().launcher(launcher).build()?;
+/// # Ok::<(), pycage::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Launcher {
+    program: Program,
+}
+
+#[derive(Clone, Debug)]
+enum Program {
+    ThisExecutable,
+    Executable(PathBuf),
+    Command(Vec<OsString>),
+}
+
+impl Launcher {
+    /// The host's own executable, started again: [`worker::init`] must be the first call in its `main`. The
+    /// default.
+    ///
+    /// On Linux it is started once, as a template that workers are forked from.
+    pub fn this_executable() -> Launcher {
+        Launcher { program: Program::ThisExecutable }
+    }
+
+    /// Another executable with [`worker::init`] first in its `main`, or the `pycage` binary; forked from a
+    /// template likewise.
+    pub fn executable(path: impl Into<PathBuf>) -> Launcher {
+        Launcher { program: Program::Executable(path.into()) }
+    }
+
+    /// A command line that ends in a worker (`pycage worker`), started once for each worker. The command gets an empty
+    /// environment but for `PATH`.
+    pub fn command<S: Into<OsString>>(words: impl IntoIterator<Item = S>) -> Launcher {
+        Launcher { program: Program::Command(words.into_iter().map(Into::into).collect()) }
+    }
+
+    /// The executable that can be a template, where there is one.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn template(&self) -> Result<Option<PathBuf>, Error> {
+        match &self.program {
+            Program::ThisExecutable => this_executable().map(Some),
+            Program::Executable(path) => Ok(Some(path.clone())),
+            Program::Command(_) => Ok(None),
+        }
+    }
+
+    fn line(&self) -> Result<Command, Error> {
+        let command = match &self.program {
+            Program::ThisExecutable => worker_command(this_executable()?),
+            Program::Executable(path) => worker_command(path.clone()),
+            Program::Command(words) => {
+                let (program, args) =
+                    words.split_first().ok_or_else(|| Error::Setup("an empty launcher".to_owned()))?;
+                let mut command = Command::new(program);
+                command.args(args).env_clear();
+                if let Some(path) = std::env::var_os("PATH") {
+                    command.env("PATH", path);
+                }
+                command
+            }
+        };
+        Ok(command)
+    }
+}
+
+impl Launch for Launcher {
+    fn launch(&self) -> Result<Link, Error> {
+        spawn(self.line()?)
+    }
+}
+
+/// This executable, if it serves as a worker when it is started as one. Otherwise its `main` would run again, and start
+/// it again.
+fn this_executable() -> Result<PathBuf, Error> {
+    if !worker::initialised() {
+        return Err(Error::Setup(
+            "sandboxes in worker processes need `pycage::worker::init();` as the first line of the host's main, or a \
+             pool with another launcher"
+                .to_owned(),
+        ));
+    }
+    std::env::current_exe().map_err(|error| Error::Setup(format!("this executable cannot be found: {error}")))
+}
+
+fn worker_command(path: PathBuf) -> Command {
+    let mut command = Command::new(path);
+    command.arg(worker::ARGUMENT).env_clear();
+    if cfg!(unix) {
+        command.current_dir("/");
+    }
+    command
+}
+
+/// Starts a child with its three streams piped.
+fn spawn(mut command: Command) -> Result<Link, Error> {
+    // Standard error is read without waiting, which pipes can on Unix alone.
+    let errors = if cfg!(unix) { Stdio::piped() } else { Stdio::null() };
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(errors)
+        .spawn()
+        .map_err(|error| Error::Setup(format!("{} cannot be started: {error}", command.get_program().display())))?;
+    let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(Error::Setup("a worker's pipes are missing".to_owned()));
+    };
+    let errors = child.stderr.take().map(|stderr| {
+        #[cfg(unix)]
+        do_not_wait(&stderr);
+        Box::new(stderr) as Box<dyn Read + Send>
+    });
+    Ok(Link {
+        input: Box::new(input),
+        output: Box::new(output),
+        errors,
+        process: Arc::new(DirectChild(Mutex::new(child))),
+    })
+}
+
+/// Makes reads and writes answer at once.
+#[cfg(unix)]
+pub(super) fn do_not_wait(fd: impl std::os::fd::AsFd) {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    // A pipe of our own: it cannot fail, and if it did the deadline would end the wait.
+    let _ = fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+}
+
+/// A child of this process.
+struct DirectChild(Mutex<Child>);
+
+impl Process for DirectChild {
+    fn kill(&self) {
+        let _ = self.0.lock().kill();
+    }
+
+    fn wait(&self, patience: Duration) -> Option<Exit> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.0.lock().try_wait() {
+                Ok(Some(status)) => return Some(Exit::of(status)),
+                Err(_) => return Some(Exit::Unknown),
+                Ok(None) => {}
+            }
+            if Instant::now() >= deadline {
+                return None;
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+    }
+}
+
+impl Drop for DirectChild {
+    /// Leaves no zombie.
+    fn drop(&mut self) {
+        let child = self.0.get_mut();
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}

@@ -1,0 +1,26 @@
+//! Sandboxes in worker processes that the kernel walls in.
+//!
+//! [`Isolation::Process`](crate::Isolation::Process) on a [`SandboxBuilder`](crate::SandboxBuilder) is all that a host
+//! needs, beside [`worker::init`] first in its `main`. The rest of this module is for hosts that want to say how many
+//! workers there are ([`Pool`]), what must be in force around them ([`PoolBuilder::require`]), and how they are started
+//! ([`Launcher`], [`Launch`]).
+
+mod death;
+pub(crate) mod jail;
+mod launcher;
+mod pool;
+pub(crate) mod protocol;
+pub(crate) mod session;
+#[cfg(target_os = "linux")]
+mod template;
+mod watchdog;
+pub mod worker;
+
+#[cfg(feature = "test-hooks")]
+#[doc(hidden)]
+pub mod testing;
+
+pub use death::{DeathCause, Exit, WorkerDeath};
+pub use jail::Wall;
+pub use launcher::{Launch, Launcher, Link, Process};
+pub use pool::{Pool, PoolBuilder};

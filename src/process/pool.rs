@@ -1,0 +1,412 @@
+//! Warm workers, ready to be taken.
+
+use super::jail::{JailSpec, Wall};
+use super::launcher::{Launch, Launcher};
+use super::protocol::VERSION;
+use super::protocol::message::Start;
+use super::session::Worker;
+use crate::error::Error;
+use parking_lot::{Condvar, Mutex};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Workers that are up and wait for a sandbox each.
+///
+/// A sandbox takes a worker when it is built and gives it back when it is dropped. A worker that died, or has served its
+/// number of calls, is replaced. When the last handle to a pool is dropped, its idle workers end at once, and the others
+/// when their sandboxes do.
+///
+/// Sandboxes that are given no pool share a process-wide one with these defaults:
+///
+/// | | default |
+/// |---|---|
+/// | [`size`](PoolBuilder::size) | 2 workers kept, 256 at most |
+/// | [`recycle_after`](PoolBuilder::recycle_after) | 10,000 calls |
+/// | [`memory`](PoolBuilder::memory) | 256 MiB of address space |
+/// | [`cpu_seconds`](PoolBuilder::cpu_seconds) | 3600 |
+/// | [`start_timeout`](PoolBuilder::start_timeout) | 20 s |
+/// | [`require`](PoolBuilder::require) | on Linux, without a launcher of your own: seccomp, no new privileges, rlimits |
+///
+/// ```no_run
+/// use pycage::process::{Pool, Wall};
+/// use pycage::{Isolation, Sandbox};
+///
+/// fn main() -> Result<(), pycage::Error> {
+///     pycage::worker::init();
+///     let pool = Pool::builder().size(4, 16).require([Wall::Seccomp, Wall::LandlockFiles]).build()?;
+///     let mut sandbox = Sandbox::builder().pool(&pool).build()?;
+///     assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
+///     Ok(())
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Pool {
+    owner: Arc<Owner>,
+}
+
+/// Closes the pool when the last handle goes.
+struct Owner {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let idle = {
+            let mut state = self.shared.state.lock();
+            state.closed = true;
+            std::mem::take(&mut state.idle)
+        };
+        self.shared.wanted.notify_all();
+        drop(idle);
+    }
+}
+
+impl Pool {
+    /// A pool with the defaults.
+    ///
+    /// # Errors
+    /// As [`PoolBuilder::build`].
+    pub fn new() -> Result<Pool, Error> {
+        Pool::builder().build()
+    }
+
+    /// Starts to build a pool.
+    pub fn builder() -> PoolBuilder {
+        PoolBuilder::default()
+    }
+
+    /// Workers that are up, in use or idle.
+    pub fn workers(&self) -> usize {
+        self.owner.shared.state.lock().alive
+    }
+
+    /// Workers that wait for a sandbox.
+    pub fn idle(&self) -> usize {
+        self.owner.shared.state.lock().idle.len()
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.owner.shared
+    }
+
+    /// The process's default pool.
+    pub(crate) fn default_pool() -> Result<Pool, Error> {
+        static DEFAULT: Mutex<Option<Pool>> = Mutex::new(None);
+        let mut default = DEFAULT.lock();
+        match default.as_ref() {
+            Some(pool) => Ok(pool.clone()),
+            None => {
+                let pool = Pool::new()?;
+                *default = Some(pool.clone());
+                Ok(pool)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("workers", &self.workers()).field("idle", &self.idle()).finish_non_exhaustive()
+    }
+}
+
+/// Builds a [`Pool`].
+pub struct PoolBuilder {
+    launcher: Starter,
+    warm: usize,
+    most: usize,
+    recycle_after: u64,
+    start_timeout: Duration,
+    patience: Duration,
+    require: Option<Vec<Wall>>,
+    jail: JailSpec,
+}
+
+enum Starter {
+    Ready(Launcher),
+    Own(Arc<dyn Launch>),
+}
+
+impl Default for PoolBuilder {
+    fn default() -> Self {
+        PoolBuilder {
+            launcher: Starter::Ready(Launcher::this_executable()),
+            warm: 2,
+            most: 256,
+            recycle_after: 10_000,
+            start_timeout: Duration::from_secs(20),
+            patience: Duration::from_secs(30),
+            require: None,
+            jail: JailSpec { memory: 256 << 20, cpu_seconds: 3600, unguarded: false },
+        }
+    }
+}
+
+impl PoolBuilder {
+    /// How many workers are kept up, and how many there may be at the same time.
+    #[must_use]
+    pub fn size(mut self, kept: usize, most: usize) -> Self {
+        (self.warm, self.most) = (kept, most.max(kept).max(1));
+        self
+    }
+
+    /// How workers are started.
+    #[must_use]
+    pub fn launcher(mut self, launcher: Launcher) -> Self {
+        self.launcher = Starter::Ready(launcher);
+        self
+    }
+
+    /// A way of your own to start workers. What must be in force around them is then up to [`PoolBuilder::require`].
+    #[must_use]
+    pub fn launch(mut self, launch: impl Launch) -> Self {
+        self.launcher = Starter::Own(Arc::new(launch));
+        self
+    }
+
+    /// Calls after which a worker is not given to another sandbox, but replaced. 1 gives each sandbox a fresh one.
+    #[must_use]
+    pub fn recycle_after(mut self, calls: u64) -> Self {
+        self.recycle_after = calls;
+        self
+    }
+
+    /// How long a worker may take to come up.
+    #[must_use]
+    pub fn start_timeout(mut self, time: Duration) -> Self {
+        self.start_timeout = time;
+        self
+    }
+
+    /// How long building a sandbox waits for a worker when all are in use.
+    #[must_use]
+    pub fn patience(mut self, time: Duration) -> Self {
+        self.patience = time;
+        self
+    }
+
+    /// Bytes of address space that a worker may take beyond those it has when it comes up. The wall behind the memory
+    /// limit of a [`Budget`](crate::Budget), for a script that got past that: set it higher, by 64 MiB and up.
+    #[must_use]
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.jail.memory = bytes;
+        self
+    }
+
+    /// Seconds of processor time that a worker may use in its life.
+    #[must_use]
+    pub fn cpu_seconds(mut self, seconds: u64) -> Self {
+        self.jail.cpu_seconds = seconds;
+        self
+    }
+
+    /// What must be in force around every worker: without it none is started.
+    #[must_use]
+    pub fn require(mut self, walls: impl IntoIterator<Item = Wall>) -> Self {
+        self.require = Some(walls.into_iter().collect());
+        self
+    }
+
+    /// No validator and no budgets in the workers. For this crate's tests of the wall alone: never in a host.
+    #[cfg(feature = "test-hooks")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn unguarded(mut self) -> Self {
+        self.jail.unguarded = true;
+        self
+    }
+
+    /// Builds the pool, and starts its first worker.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when no worker comes up, or something is not in force that is required.
+    pub fn build(self) -> Result<Pool, Error> {
+        let own = matches!(self.launcher, Starter::Own(_));
+        let require = match self.require {
+            Some(walls) => walls,
+            None if own || cfg!(not(target_os = "linux")) => Vec::new(),
+            None => vec![Wall::Seccomp, Wall::NoNewPrivileges, Wall::Rlimits],
+        };
+        let launch: Arc<dyn Launch> = match self.launcher {
+            Starter::Own(launch) => launch,
+            #[cfg(target_os = "linux")]
+            Starter::Ready(launcher) => match super::template::TemplateLaunch::of(&launcher, self.start_timeout)? {
+                Some(template) => Arc::new(template),
+                None => Arc::new(launcher),
+            },
+            #[cfg(not(target_os = "linux"))]
+            Starter::Ready(launcher) => Arc::new(launcher),
+        };
+        let shared = Arc::new(Shared {
+            launch,
+            warm: self.warm,
+            most: self.most,
+            recycle_after: self.recycle_after,
+            start_timeout: self.start_timeout,
+            patience: self.patience,
+            require,
+            jail: self.jail,
+            state: Mutex::default(),
+            returned: Condvar::new(),
+            wanted: Condvar::new(),
+        });
+        let first = shared.start()?;
+        shared.state.lock().alive = 1;
+        shared.check_in(first, true);
+        let keeper = shared.clone();
+        std::thread::Builder::new()
+            .name("pycage-pool".into())
+            .spawn(move || keeper.keep())
+            .map_err(|error| Error::Setup(format!("no thread for the pool could be started: {error}")))?;
+        Ok(Pool { owner: Arc::new(Owner { shared }) })
+    }
+}
+
+/// What a pool's handles, its sandboxes and its thread share.
+pub(crate) struct Shared {
+    launch: Arc<dyn Launch>,
+    warm: usize,
+    most: usize,
+    recycle_after: u64,
+    start_timeout: Duration,
+    patience: Duration,
+    require: Vec<Wall>,
+    jail: JailSpec,
+    state: Mutex<State>,
+    /// A worker came back or went: for those who wait for one.
+    returned: Condvar,
+    /// There are too few: for the pool's thread.
+    wanted: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    idle: Vec<Worker>,
+    /// In use, idle, or being started.
+    alive: usize,
+    closed: bool,
+}
+
+/// After a worker that could not be started, before the next try in the background.
+const RETRY: Duration = Duration::from_millis(500);
+
+impl Shared {
+    /// A pool without workers, for those that come from elsewhere.
+    #[cfg(feature = "test-hooks")]
+    pub(super) fn detached() -> Arc<Shared> {
+        Arc::new(Shared {
+            launch: Arc::new(Launcher::this_executable()),
+            warm: 0,
+            most: 0,
+            recycle_after: 0,
+            start_timeout: Duration::ZERO,
+            patience: Duration::ZERO,
+            require: Vec::new(),
+            jail: JailSpec { memory: 0, cpu_seconds: 0, unguarded: false },
+            state: Mutex::new(State { alive: 1, ..State::default() }),
+            returned: Condvar::new(),
+            wanted: Condvar::new(),
+        })
+    }
+
+    /// An idle worker, or a new one; waits where there are as many as there may be.
+    pub(crate) fn check_out(&self) -> Result<Worker, Error> {
+        let mut state = self.state.lock();
+        let mut deadline = None;
+        loop {
+            if let Some(worker) = state.idle.pop() {
+                return Ok(worker);
+            }
+            if state.alive < self.most {
+                state.alive += 1;
+                drop(state);
+                return self.start().inspect_err(|_| self.one_less());
+            }
+            let deadline = *deadline.get_or_insert_with(|| Instant::now() + self.patience);
+            if self.returned.wait_until(&mut state, deadline).timed_out() && state.idle.is_empty() {
+                return Err(Error::Setup(format!(
+                    "all {} workers of the pool were in use for {:?}; drop a sandbox or allow more",
+                    self.most, self.patience
+                )));
+            }
+        }
+    }
+
+    /// Takes a worker back, to be used again if it is well.
+    pub(crate) fn check_in(&self, worker: Worker, well: bool) {
+        if well && worker.calls < self.recycle_after {
+            let mut state = self.state.lock();
+            if !state.closed && state.idle.len() < self.warm.max(1) {
+                state.idle.push(worker);
+                drop(state);
+                self.returned.notify_one();
+                return;
+            }
+        }
+        // Ended before it is counted out, so that there are never more than there may be.
+        drop(worker);
+        self.one_less();
+    }
+
+    fn one_less(&self) {
+        self.state.lock().alive -= 1;
+        self.returned.notify_all();
+        self.wanted.notify_all();
+    }
+
+    fn start(&self) -> Result<Worker, Error> {
+        let start = Start { version: VERSION, jail: self.jail.clone() };
+        let worker = Worker::come_up(self.launch.launch()?, start, self.start_timeout)?;
+        let missing: Vec<String> = self
+            .require
+            .iter()
+            .filter(|wall| !worker.report.enforced.contains(wall))
+            .map(|wall| {
+                let why = worker.report.lacking.iter().find(|(lacking, _)| lacking == wall);
+                format!("{wall} ({})", why.map_or("not there on this platform or with this launcher", |(_, why)| why))
+            })
+            .collect();
+        if missing.is_empty() {
+            Ok(worker)
+        } else {
+            Err(Error::Setup(format!("not in force around the worker, though required: {}", missing.join(", "))))
+        }
+    }
+
+    /// Keeps the pool at its size until it is closed.
+    fn keep(&self) {
+        let mut state = self.state.lock();
+        loop {
+            if state.closed {
+                return;
+            }
+            if state.alive >= self.warm {
+                self.wanted.wait(&mut state);
+                continue;
+            }
+            state.alive += 1;
+            drop(state);
+            let started = self.start();
+            state = self.state.lock();
+            match started {
+                Ok(worker) if !state.closed => {
+                    state.idle.push(worker);
+                    self.returned.notify_all();
+                }
+                Ok(worker) => {
+                    state.alive -= 1;
+                    drop(state);
+                    drop(worker);
+                    state = self.state.lock();
+                }
+                Err(_) => {
+                    // Whoever needs one meets the same, and is told.
+                    state.alive -= 1;
+                    self.returned.notify_all();
+                    self.wanted.wait_for(&mut state, RETRY);
+                }
+            }
+        }
+    }
+}

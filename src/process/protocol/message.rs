@@ -1,0 +1,182 @@
+//! What each kind of frame carries.
+
+use super::frame::{FrameError, MAX_FRAME, Message, decode_all};
+use super::outcome::Outcome;
+use super::value::Flat;
+use crate::budget::Budget;
+use crate::policy::Policy;
+use crate::process::jail::{JailSpec, Report};
+use crate::usage::Usage;
+use serde::{Deserialize, Serialize};
+
+/// One way's messages: variant, payload, kind, cap on the frame.
+macro_rules! messages {
+    ($(#[$doc:meta])* $name:ident { $($(#[$item:meta])* $variant:ident($payload:ty) = $kind:literal, $cap:expr;)* }) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub(crate) enum $name {
+            $($(#[$item])* $variant($payload),)*
+        }
+
+        impl Message for $name {
+            fn cap(kind: u8) -> Option<usize> {
+                match kind {
+                    $($kind => Some($cap),)*
+                    _ => None,
+                }
+            }
+
+            fn decode(kind: u8, payload: &[u8]) -> Result<Self, FrameError> {
+                match kind {
+                    $($kind => decode_all(kind, payload).map($name::$variant),)*
+                    other => Err(FrameError::UnknownKind(other)),
+                }
+            }
+
+            fn kind(&self) -> u8 {
+                match self {
+                    $($name::$variant(_) => $kind,)*
+                }
+            }
+
+            fn encode(&self, out: Vec<u8>) -> Result<Vec<u8>, postcard::Error> {
+                match self {
+                    $($name::$variant(payload) => postcard::to_extend(payload, out),)*
+                }
+            }
+        }
+    };
+}
+
+/// A frame of a message without contents or with a few numbers.
+const SMALL: usize = 4096;
+
+messages! {
+    /// From the host to the worker.
+    ToWorker {
+        /// The first: who speaks, and which jail to go into.
+        Start(Start) = 1, SMALL;
+        /// A sandbox begins, with this policy. One at a time.
+        Open(Policy) = 2, 1 << 20;
+        /// Do this in the sandbox.
+        Call(Box<Call>) = 3, MAX_FRAME;
+        /// What a host function answered.
+        Answer(HostAnswer) = 4, MAX_FRAME;
+        /// What the host's hook says to a checkpoint.
+        Verdict(Verdict) = 5, SMALL + (64 << 10);
+        /// Stop the call of this number.
+        Cancel(u64) = 6, SMALL;
+        /// The sandbox ends.
+        Close(()) = 7, SMALL;
+    }
+}
+
+messages! {
+    /// From the worker to the host.
+    FromWorker {
+        /// The first: who speaks, and what is in force.
+        Ready(Ready) = 1, 64 << 10;
+        /// A call's end.
+        Done(Box<Done>) = 2, MAX_FRAME;
+        /// The script calls a host function.
+        HostCall(HostCall) = 3, MAX_FRAME;
+        /// What the call has cost so far.
+        Progress(Usage) = 4, SMALL;
+        /// The same, and the host's hook is to be asked.
+        Checkpoint(Usage) = 5, SMALL;
+        /// The sandbox has ended.
+        Closed(()) = 6, SMALL;
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Start {
+    pub version: u32,
+    pub jail: JailSpec,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Ready {
+    pub version: u32,
+    pub report: Report,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Call {
+    /// Counts the calls of a worker, so that a cancel that comes late meets no other call.
+    pub number: u64,
+    pub budget: Budget,
+    /// Whether the host has a hook that wants to be asked at checkpoints.
+    pub hooked: bool,
+    /// Scripts that the host has dropped.
+    pub forget: Vec<u64>,
+    pub op: WireOp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum WireOp {
+    /// Compiles and keeps it, or only says whether it would do.
+    Compile(WireScript),
+    Disassemble(WireScript),
+    /// Runs the top level; answers the last expression.
+    Run(WireScript),
+    /// Runs the top level; answers nothing.
+    Exec(WireScript),
+    Call {
+        name: String,
+        args: Vec<Flat>,
+    },
+    Get(String),
+    Set(String, Flat),
+    /// Makes the host's function of this number a global.
+    SetFunction(String, u32),
+    /// What a test wants to see stopped: native code of an attacker, in the jail.
+    Attack(String),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct WireScript {
+    /// Under which the worker keeps it; `None` for one that is run once.
+    pub id: Option<u64>,
+    pub name: String,
+    /// Left out where the worker has it already.
+    pub source: Option<String>,
+    pub unvalidated: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Done {
+    pub number: u64,
+    pub result: Outcome,
+    pub usage: Usage,
+    pub output: String,
+    /// The worker cannot go on: its interpreter panicked.
+    pub last: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HostCall {
+    pub function: u32,
+    pub args: Vec<Flat>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum HostAnswer {
+    Value(Flat),
+    /// The arguments are not what it takes.
+    Arguments(String),
+    /// Its own error, which the host keeps under this number.
+    Failed {
+        message: String,
+        error: u32,
+    },
+    Panicked,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Verdict {
+    Continue,
+    Extend(u64),
+    Stop(String),
+    Cancel,
+}

@@ -1,0 +1,501 @@
+//! A worker in the hands of a sandbox: its calls, its host functions, its end.
+
+use super::death::{DeathCause, WorkerDeath, cause};
+use super::launcher::{Link, Process};
+use super::pool::Shared;
+use super::protocol::VERSION;
+use super::protocol::frame::{self, FrameError, FrameReader};
+use super::protocol::message::{
+    Call, Done as WireDone, FromWorker, HostAnswer, HostCall, Start, ToWorker, Verdict, WireOp, WireScript,
+};
+use super::protocol::value::Flat;
+use super::watchdog::{Input, Watch};
+use super::{jail::Report, watchdog};
+use crate::budget::Budget;
+use crate::error::Error;
+use crate::host::function::{CallFailure, Erased, HostError};
+use crate::meter::fuel::LiveUsage;
+use crate::meter::hook::HookAction;
+use crate::runner::cage::{Done, Op};
+use crate::sandbox::Config;
+use crate::script::{Script, ScriptId};
+use crate::usage::Usage;
+use parking_lot::Mutex;
+use std::collections::{HashMap, VecDeque};
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How long past its deadline a call may go on before its worker is killed.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// How long a worker may take to forget a sandbox.
+const CLOSING: Duration = Duration::from_millis(500);
+
+/// How long after its pipe broke a worker may take to end by itself, so that its own end is what is reported.
+const ENDING: Duration = Duration::from_millis(100);
+
+/// What host functions may be handed in one call, all calls of them together.
+const MAX_HOST_CALL_BYTES: u64 = 256 << 20;
+
+/// The last errors of host functions that are kept: one of them may be what ends the run.
+const MAX_HOST_ERRORS: usize = 64;
+
+/// What is kept of a worker's standard error.
+const MAX_STDERR: u64 = 16 << 10;
+
+/// Scripts known to a worker at which it is worth looking for dropped ones.
+const FORGET_AT: usize = 64;
+
+/// A worker that has come up.
+pub(crate) struct Worker {
+    reader: FrameReader<Box<dyn Read + Send>>,
+    input: Input,
+    errors: Option<Box<dyn Read + Send>>,
+    process: Arc<dyn Process>,
+    watch: Arc<Watch>,
+    scratch: Vec<u8>,
+    pub(crate) report: Report,
+    /// Calls so far.
+    pub(crate) calls: u64,
+    /// Whether it has said that it cannot go on.
+    worn: bool,
+    /// Whether it is to be replaced when its sandbox is done with it: what it has used up comes back with a new process.
+    used_up: bool,
+}
+
+impl Worker {
+    /// Waits for a launched worker to come up, in the jail that is wanted.
+    pub(crate) fn come_up(link: Link, start: Start, patience: Duration) -> Result<Worker, Error> {
+        watchdog::start().map_err(|error| Error::Setup(format!("no thread for the watchdog: {error}")))?;
+        let input: Input = Arc::new(Mutex::new(Some(link.input)));
+        let watch = Watch::begin(link.process.clone(), input.clone());
+        let mut worker = Worker {
+            reader: FrameReader::new(link.output),
+            input,
+            errors: link.errors,
+            process: link.process,
+            watch,
+            scratch: Vec::new(),
+            report: Report::default(),
+            calls: 0,
+            worn: false,
+            used_up: false,
+        };
+        worker.watch.arm(0, patience);
+        let ready = worker.send(&ToWorker::Start(start)).and_then(|()| worker.reader.next());
+        let in_time = worker.watch.disarm().is_some();
+        match ready {
+            Ok(FromWorker::Ready(ready)) if ready.version == VERSION && in_time => {
+                worker.report = ready.report;
+                Ok(worker)
+            }
+            Ok(FromWorker::Ready(ready)) if in_time => Err(Error::Setup(format!(
+                "the worker speaks version {} of the protocol, this host version {VERSION}; use the same pycage on both",
+                ready.version
+            ))),
+            Ok(_) if in_time => Err(Error::Setup("what was started does not speak as a worker".to_owned())),
+            _ if !in_time => {
+                Err(Error::Setup(format!("no worker came up within {patience:?}; {}", worker.complaint())))
+            }
+            Ok(_) => Err(Error::Setup("no worker came up".to_owned())),
+            Err(error) => Err(Error::Setup(format!("no worker came up: {error}; {}", worker.complaint()))),
+        }
+    }
+
+    /// What it has on its heart, for a message.
+    fn complaint(&mut self) -> String {
+        let exit = self.process.wait(ENDING);
+        let stderr = self.stderr();
+        match (exit, stderr.trim()) {
+            (Some(exit), "") => format!("it ended ({exit:?}) without a word"),
+            (None, "") => "it wrote nothing to its standard error".to_owned(),
+            (_, text) => format!("it wrote: {text}"),
+        }
+    }
+
+    fn stderr(&mut self) -> String {
+        let mut bytes = Vec::new();
+        if let Some(errors) = &mut self.errors {
+            // Ends with an error where more could come: what is there is kept.
+            let _ = errors.take(MAX_STDERR).read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn send(&mut self, message: &ToWorker) -> Result<(), FrameError> {
+        match self.input.lock().as_mut() {
+            Some(input) => frame::write(input, &mut self.scratch, message),
+            None => Err(FrameError::Closed),
+        }
+    }
+
+    /// Begins a sandbox.
+    pub(crate) fn open(&mut self, config: &Config) -> Result<(), FrameError> {
+        self.watch.set_cancel(Some(config.cancel.0.clone()));
+        self.watch.arm(0, CLOSING);
+        let sent = self.send(&ToWorker::Open(config.policy.clone()));
+        match self.watch.disarm() {
+            Some(_) => sent,
+            None => Err(FrameError::Closed),
+        }
+    }
+
+    /// Ends the sandbox. `false` when the worker is of no further use.
+    pub(crate) fn close(&mut self) -> bool {
+        self.watch.set_cancel(None);
+        if self.worn || self.used_up {
+            return false;
+        }
+        self.watch.arm(0, CLOSING);
+        let closed = self.send(&ToWorker::Close(())).and_then(|()| self.reader.next());
+        // What wrappers around the worker say now and then must not fill the pipe.
+        self.stderr();
+        self.watch.disarm().is_some() && matches!(closed, Ok(FromWorker::Closed(()))) && !self.reader.has_buffered()
+    }
+
+    /// Makes an end of it, and says how it ended.
+    fn bury(&mut self, error: &FrameError, too_late: bool, usage: Usage) -> WorkerDeath {
+        self.worn = true;
+        let broken = matches!(error, FrameError::Closed | FrameError::Truncated | FrameError::Io(_));
+        // Its own end is what counts, where it has come to one.
+        let own = if broken && !too_late { self.process.wait(ENDING) } else { None };
+        self.process.kill();
+        let stderr = self.stderr();
+        let cause = match own {
+            _ if too_late => DeathCause::Deadline,
+            Some(exit) => cause(exit, &stderr),
+            None => DeathCause::Protocol(error.to_string()),
+        };
+        WorkerDeath { cause, stderr, usage: Box::new(usage) }
+    }
+}
+
+impl Drop for Worker {
+    /// Leaves neither a process nor a zombie.
+    fn drop(&mut self) {
+        *self.input.lock() = None;
+        self.process.kill();
+        self.process.wait(Duration::from_secs(1));
+    }
+}
+
+/// A sandbox's hold on its worker.
+pub(crate) struct Session {
+    pool: Arc<Shared>,
+    worker: Option<Worker>,
+    functions: Vec<Erased>,
+    /// Scripts that the worker keeps.
+    known: HashMap<ScriptId, Script>,
+    /// Which of them the worker is to be told to forget.
+    forget: Vec<u64>,
+}
+
+impl Session {
+    /// Takes a worker from the pool.
+    pub(crate) fn begin(pool: &Arc<Shared>, config: &Config) -> Result<Session, Error> {
+        // An idle worker may have died meanwhile: then another one.
+        loop {
+            let mut worker = pool.check_out()?;
+            if worker.open(config).is_ok() {
+                return Ok(Session::with(worker, pool));
+            }
+            pool.check_in(worker, false);
+        }
+    }
+
+    pub(super) fn with(worker: Worker, pool: &Arc<Shared>) -> Session {
+        Session {
+            pool: pool.clone(),
+            worker: Some(worker),
+            functions: Vec::new(),
+            known: HashMap::new(),
+            forget: Vec::new(),
+        }
+    }
+
+    /// What is in force around the worker.
+    pub(crate) fn report(&self) -> Report {
+        self.worker.as_ref().map(|worker| worker.report.clone()).unwrap_or_default()
+    }
+
+    /// Has an operation done.
+    pub(crate) fn call(&mut self, op: Op, budget: &Budget, config: &Config, live: &LiveUsage) -> Result<Done, Error> {
+        let op = self.wire(op)?;
+        self.perform(op, budget, config, live)
+    }
+
+    /// Has a script checked, and kept for later runs if it passes.
+    pub(crate) fn compile(&mut self, script: &Script, budget: &Budget, config: &Config) -> Result<(), Error> {
+        let op = WireOp::Compile(self.wire_script(script)?);
+        self.perform(op, budget, config, &LiveUsage::default())?.result.map(drop)
+    }
+
+    /// A listing of a script's instrumented code.
+    pub(crate) fn disassemble(&mut self, script: &Script, budget: &Budget, config: &Config) -> Result<String, Error> {
+        let op = WireOp::Disassemble(self.wire_script(script)?);
+        let listing = self.perform(op, budget, config, &LiveUsage::default())?.result?;
+        Ok(crate::value::FromValue::from_value(listing)?)
+    }
+
+    /// Sends an attack's name: see the worker's own documentation.
+    #[cfg(feature = "test-hooks")]
+    pub(crate) fn attack(&mut self, name: &str, budget: &Budget, config: &Config) -> Result<Done, Error> {
+        self.perform(WireOp::Attack(name.to_owned()), budget, config, &LiveUsage::default())
+    }
+
+    fn wire(&mut self, op: Op) -> Result<WireOp, Error> {
+        Ok(match op {
+            Op::Run(script) => WireOp::Run(self.wire_script(&script)?),
+            Op::Exec(script) => WireOp::Exec(self.wire_script(&script)?),
+            Op::Call { name, args } => WireOp::Call { name, args: args.into_iter().map(Flat).collect() },
+            Op::Get(name) => WireOp::Get(name),
+            Op::Set(name, value) => WireOp::Set(name, Flat(value)),
+            Op::SetFunction(name, function) => {
+                self.functions.push(function);
+                WireOp::SetFunction(name, u32::try_from(self.functions.len() - 1).unwrap_or(u32::MAX))
+            }
+            #[cfg(feature = "test-hooks")]
+            Op::HoldUp(_) => return Err(Error::Setup("a worker is held up by an attack".to_owned())),
+        })
+    }
+
+    fn wire_script(&mut self, script: &Script) -> Result<WireScript, Error> {
+        let mut wire = script.to_wire()?;
+        if wire.id.is_some() {
+            if self.known.contains_key(&script.id()) {
+                wire.source = None;
+            } else {
+                if self.known.len() >= FORGET_AT && self.known.len().is_power_of_two() {
+                    let dropped = self.known.extract_if(|_, script| script.is_last_handle());
+                    self.forget.extend(dropped.filter_map(|(_, script)| script.to_wire().ok()?.id));
+                }
+                self.known.insert(script.id(), script.clone());
+            }
+        }
+        Ok(wire)
+    }
+
+    fn perform(&mut self, op: WireOp, budget: &Budget, config: &Config, live: &LiveUsage) -> Result<Done, Error> {
+        let Some(worker) = self.worker.as_mut().filter(|worker| !worker.worn) else {
+            return Err(Error::Lost);
+        };
+        worker.calls += 1;
+        let number = worker.calls;
+        let call = Call {
+            number,
+            budget: budget.clone(),
+            hooked: config.hook.is_some(),
+            forget: std::mem::take(&mut self.forget),
+            op,
+        };
+        let mut run = Run {
+            worker,
+            functions: &self.functions,
+            budget,
+            config,
+            live,
+            number,
+            usage: Usage::default(),
+            host_time: Duration::ZERO,
+            host_calls: 0,
+            host_bytes: 0,
+            host_errors: VecDeque::new(),
+        };
+        let answer = run.to_its_end(call, budget.timeout.saturating_add(GRACE));
+        let (usage, host_errors) = (run.usage, run.host_errors);
+        match answer {
+            Ok(done) => {
+                worker.worn |= done.last;
+                let mut usage = done.usage;
+                usage.host_time = usage.host_time.min(Duration::from_secs(u32::MAX.into()));
+                let host_error = |number| {
+                    let found = host_errors.iter().find(|(known, _)| *known == number);
+                    found.map(|(_, error)| error.clone())
+                };
+                let result = done.result.into_result(usage, host_error);
+                worker.used_up |= matches!(result, Err(Error::NamesExhausted { .. }));
+                Ok(Done { result, usage, output: done.output })
+            }
+            // Nothing was sent, and the worker waits.
+            Err(Broken { error: FrameError::DoesNotFit(bytes), unsent: true, .. }) => Err(Error::Setup(format!(
+                "what is to be handed to the worker has {bytes} bytes; {} are the most",
+                frame::MAX_FRAME
+            ))),
+            Err(broken) => Err(Error::Died(worker.bury(&broken.error, broken.too_late, usage))),
+        }
+    }
+}
+
+impl Drop for Session {
+    /// Gives the worker back.
+    fn drop(&mut self) {
+        if let Some(mut worker) = self.worker.take() {
+            let well = worker.close();
+            self.pool.check_in(worker, well);
+        }
+    }
+}
+
+/// A call that is on.
+struct Run<'a> {
+    worker: &'a mut Worker,
+    functions: &'a [Erased],
+    budget: &'a Budget,
+    config: &'a Config,
+    live: &'a LiveUsage,
+    number: u64,
+    /// As last reported.
+    usage: Usage,
+    host_time: Duration,
+    host_calls: u64,
+    host_bytes: u64,
+    /// Errors of host functions, by number.
+    host_errors: VecDeque<(u32, HostError)>,
+}
+
+/// Why a call cannot go on.
+struct Broken {
+    error: FrameError,
+    too_late: bool,
+    /// Whether the call itself could not be sent.
+    unsent: bool,
+}
+
+impl Run<'_> {
+    fn to_its_end(&mut self, call: Call, patience: Duration) -> Result<WireDone, Broken> {
+        self.worker.watch.arm(self.number, patience);
+        let (answer, unsent) = match self.worker.send(&ToWorker::Call(Box::new(call))) {
+            Ok(()) => (self.serve(), false),
+            Err(error) => (Err(error), true),
+        };
+        match (self.worker.watch.disarm(), answer) {
+            (Some(_), Ok(done)) => Ok(done),
+            (Some(_), Err(error)) => Err(Broken { error, too_late: false, unsent }),
+            (None, Ok(_)) => Err(Broken { error: FrameError::Closed, too_late: true, unsent: false }),
+            (None, Err(error)) => Err(Broken { error, too_late: true, unsent: false }),
+        }
+    }
+
+    /// Serves the worker until it is done.
+    fn serve(&mut self) -> Result<WireDone, FrameError> {
+        loop {
+            match self.worker.reader.next()? {
+                FromWorker::Done(done) if done.number == self.number => {
+                    if done.output.len() as u64 > self.budget.output {
+                        return Err(violation("more output than the budget allows"));
+                    }
+                    return Ok(*done);
+                }
+                FromWorker::HostCall(call) => self.host_call(call)?,
+                FromWorker::Progress(usage) => self.note(usage),
+                FromWorker::Checkpoint(usage) => self.checkpoint(usage)?,
+                _ => return Err(violation("a frame that has no place in a call")),
+            }
+        }
+    }
+
+    fn note(&mut self, usage: Usage) {
+        self.usage = usage;
+        self.live.instructions.store(usage.instructions, Ordering::Relaxed);
+        self.live.native_steps.store(usage.native_steps, Ordering::Relaxed);
+        self.live.live_bytes.store(usage.live_bytes, Ordering::Relaxed);
+    }
+
+    fn host_call(&mut self, call: HostCall) -> Result<(), FrameError> {
+        // The worker counts too, and stops the script at the limit; this is for one that does not.
+        self.host_calls += 1;
+        if self.host_calls > self.budget.host_calls {
+            return Err(violation("more host calls than the budget allows"));
+        }
+        self.host_bytes += call.args.iter().map(|arg| size(&arg.0)).sum::<u64>();
+        if self.host_bytes > MAX_HOST_CALL_BYTES {
+            return Err(violation("more was handed to host functions in one call than is allowed"));
+        }
+        let functions = self.functions;
+        let Some(function) = functions.get(call.function as usize) else {
+            return Err(violation("a call of a host function that there is not"));
+        };
+        let args = call.args.into_iter().map(|arg| arg.0).collect();
+        let answer = self.on_the_hosts_time(|| catch_unwind(AssertUnwindSafe(|| function(args))))?;
+        let answer = match answer {
+            Ok(Ok(value)) => HostAnswer::Value(Flat(value)),
+            Ok(Err(CallFailure::Arguments(message))) => HostAnswer::Arguments(message),
+            Ok(Err(CallFailure::Failed(error))) => {
+                let message = error.to_string();
+                let number = self.host_errors.back().map_or(0, |(last, _)| last.wrapping_add(1));
+                if self.host_errors.len() == MAX_HOST_ERRORS {
+                    self.host_errors.pop_front();
+                }
+                self.host_errors.push_back((number, error));
+                HostAnswer::Failed { message, error: number }
+            }
+            Err(_) => HostAnswer::Panicked,
+        };
+        match self.worker.send(&ToWorker::Answer(answer)) {
+            Err(FrameError::DoesNotFit(bytes)) => {
+                let message = format!("answered with {bytes} bytes, which is more than can cross");
+                self.worker.send(&ToWorker::Answer(HostAnswer::Arguments(message)))
+            }
+            sent => sent,
+        }
+    }
+
+    fn checkpoint(&mut self, usage: Usage) -> Result<(), FrameError> {
+        self.note(usage);
+        let Some(hook) = self.config.hook.clone() else {
+            return Err(violation("a checkpoint that nobody asked for"));
+        };
+        let cancel = self.config.cancel.0.clone();
+        let answer = self.on_the_hosts_time(|| {
+            catch_unwind(AssertUnwindSafe(|| {
+                let action = hook.checkpoint(&usage);
+                if let HookAction::Pause(pause) = &action {
+                    pause.wait(&cancel);
+                }
+                action
+            }))
+        })?;
+        let verdict = match answer {
+            _ if cancel.load(Ordering::Acquire) => Verdict::Cancel,
+            Ok(HookAction::Continue | HookAction::Pause(_)) => Verdict::Continue,
+            Ok(HookAction::Extend(more)) => Verdict::Extend(more),
+            Ok(HookAction::Stop(mut reason)) => {
+                reason.truncate(reason.floor_char_boundary(32 << 10));
+                Verdict::Stop(reason)
+            }
+            Err(_) => Verdict::Stop("the host's hook panicked".to_owned()),
+        };
+        self.worker.send(&ToWorker::Verdict(verdict))
+    }
+
+    /// Runs code of the host's while the worker's clock stands.
+    fn on_the_hosts_time<R>(&mut self, work: impl FnOnce() -> R) -> Result<R, FrameError> {
+        let Some(left) = self.worker.watch.disarm() else { return Err(FrameError::Closed) };
+        let began = Instant::now();
+        let result = work();
+        self.host_time += began.elapsed();
+        self.usage.host_time = self.host_time;
+        self.worker.watch.arm(self.number, left);
+        Ok(result)
+    }
+}
+
+fn violation(what: &str) -> FrameError {
+    FrameError::OutOfOrder(what.to_owned())
+}
+
+/// About how many bytes a value is.
+fn size(value: &crate::value::Value) -> u64 {
+    use crate::value::Value;
+    16 + match value {
+        Value::Str(text) | Value::Opaque(text) => text.len() as u64,
+        Value::Bytes(bytes) => bytes.len() as u64,
+        Value::BigInt(int) => int.bits() / 8,
+        Value::List(items) | Value::Tuple(items) | Value::Set(items) => items.iter().map(size).sum(),
+        Value::Dict(items) => items.iter().map(|(key, value)| size(key) + size(value)).sum(),
+        _ => 0,
+    }
+}

@@ -1,0 +1,142 @@
+//! For this crate's own tests and fuzzers.
+
+use super::death::Exit;
+use super::jail::{JailSpec, Report};
+use super::launcher::{Link, Process};
+use super::pool::Shared;
+use super::protocol::VERSION;
+use super::protocol::frame::{self, FrameReader, Message};
+use super::protocol::message::{Done, FromWorker, HostCall, Ready, Start, ToWorker};
+use super::protocol::outcome::Outcome;
+use super::protocol::value::Flat;
+use super::session::{Session, Worker};
+use crate::budget::Budget;
+use crate::host::function;
+use crate::meter::fuel::LiveUsage;
+use crate::meter::hook::Cancel;
+use crate::policy::Policy;
+use crate::runner::cage::Op;
+use crate::sandbox::Config;
+use crate::usage::Usage;
+use crate::value::Value;
+use std::io::Cursor;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Reads bytes as a worker reads its host, to the first thing that is no frame. That it ends, without a panic and without
+/// more memory than the bytes explain, is what matters. Answers how many frames there were.
+pub fn read_as_worker(bytes: &[u8]) -> usize {
+    let mut worker = FrameReader::new(bytes);
+    let mut count = 0;
+    while worker.next::<ToWorker>().is_ok() {
+        count += 1;
+    }
+    count
+}
+
+/// Has a host come up, and make some calls, with a worker that says these bytes whatever it is told. Answers how many of
+/// the calls were answered.
+pub fn host_against(bytes: &[u8]) -> usize {
+    struct Nothing;
+    impl Process for Nothing {
+        fn kill(&self) {}
+        fn wait(&self, _patience: Duration) -> Option<Exit> {
+            Some(Exit::Unknown)
+        }
+    }
+    let link = Link {
+        input: Box::new(std::io::sink()),
+        output: Box::new(Cursor::new(bytes.to_vec())),
+        errors: None,
+        process: Arc::new(Nothing),
+    };
+    let jail = JailSpec { memory: 0, cpu_seconds: 0, unguarded: false };
+    let Ok(worker) = Worker::come_up(link, Start { version: VERSION, jail }, Duration::from_secs(60)) else { return 0 };
+    let config = Config { policy: Policy::default(), hook: None, cancel: Cancel::default() };
+    let mut session = Session::with(worker, &Shared::detached());
+    let budget = Budget::default().timeout(Duration::from_secs(60));
+    let twice = function::erase(|text: String| text.clone() + &text);
+    let ops = [
+        Op::SetFunction("twice".to_owned(), twice),
+        Op::Get("x".to_owned()),
+        Op::Set("x".to_owned(), Value::Int(1)),
+        Op::Call { name: "tick".to_owned(), args: vec![Value::Int(1)] },
+    ];
+    ops.into_iter().map(|op| session.call(op, &budget, &config, &LiveUsage::default())).filter(Result::is_ok).count()
+}
+
+/// What a worker may say, frame by frame, for seeds: up, a call of a host function, a report, and answers.
+pub fn conversation() -> Vec<u8> {
+    let value = Value::Dict(vec![(Value::Str("loot".into()), Value::List(vec![Value::Int(-7), Value::Float(0.5)]))]);
+    let done = |number, result| {
+        let usage = Usage { instructions: 40, ..Usage::default() };
+        FromWorker::Done(Box::new(Done { number, result, usage, output: "hi\n".to_owned(), last: false }))
+    };
+    let mut bytes = Vec::new();
+    let mut say = |message: FromWorker| put(&mut bytes, &message);
+    say(FromWorker::Ready(Ready { version: VERSION, report: Report::default() }));
+    say(done(1, Outcome::Value(Flat(Value::None))));
+    say(FromWorker::HostCall(HostCall { function: 0, args: vec![Flat(Value::Str("na".into()))] }));
+    say(FromWorker::Progress(Usage::default()));
+    say(done(2, Outcome::Value(Flat(value))));
+    say(done(3, Outcome::Setup("no".to_owned())));
+    say(done(4, Outcome::Stopped { reason: "enough".to_owned(), traceback: Vec::new() }));
+    bytes
+}
+
+/// What a host may say, for seeds.
+pub fn host_conversation() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let jail = JailSpec { memory: 1 << 28, cpu_seconds: 60, unguarded: false };
+    put(&mut bytes, &ToWorker::Start(Start { version: VERSION, jail }));
+    put(&mut bytes, &ToWorker::Open(Policy::default()));
+    put(&mut bytes, &ToWorker::Cancel(3));
+    put(&mut bytes, &ToWorker::Close(()));
+    bytes
+}
+
+fn put<M: Message>(bytes: &mut Vec<u8>, message: &M) {
+    // Writing to memory does not fail.
+    let _ = frame::write(bytes, &mut Vec::new(), message);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_understood() {
+        assert_eq!(host_against(&conversation()), 4);
+        assert_eq!(read_as_worker(&host_conversation()), 4);
+    }
+
+    #[test]
+    fn no_cut_and_no_changed_byte_is_a_panic() {
+        let said = conversation();
+        for end in 0..said.len() {
+            assert!(host_against(&said[..end]) < 4);
+        }
+        for index in 0..said.len() {
+            for flip in [1, 0x80, 0xff] {
+                let mut changed = said.clone();
+                changed[index] ^= flip;
+                host_against(&changed);
+                read_as_worker(&changed);
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_is_not_believed() {
+        // Kind 2 may be large: the length alone must not make the host take memory for it.
+        let mut lie = (64u32 << 20).to_le_bytes().to_vec();
+        lie.push(2);
+        assert!(matches!(FrameReader::new(&lie[..]).next::<FromWorker>(), Err(frame::FrameError::Truncated)));
+        let mut too_large = u32::MAX.to_le_bytes().to_vec();
+        too_large.push(2);
+        let error = FrameReader::new(&too_large[..]).next::<FromWorker>().unwrap_err();
+        assert!(matches!(error, frame::FrameError::TooLarge { .. }), "{error}");
+        let empty = [0, 0, 0, 0, 2];
+        assert!(matches!(FrameReader::new(&empty[..]).next::<FromWorker>(), Err(frame::FrameError::Empty)));
+    }
+}
