@@ -35,13 +35,14 @@ pub fn run(bytes: &[u8]) {
     assert_eq!(caged, bare, "the sandbox is on the left\n{source}");
 }
 
-/// `None` for a program that its budget stopped.
+/// `None` for a program that was stopped.
 fn caged(source: &str) -> Option<Outcome> {
     let budget = Budget::default().instructions(5_000_000).timeout(Duration::from_secs(10)).output(1 << 20);
     let mut sandbox = bed::sandbox(budget);
     let script = match sandbox.compile_unvalidated(NAME, source) {
         Ok(script) => script,
         Err(Error::Rejected(rejection)) if rejection.limit.is_some() => return None,
+        Err(Error::Stuck(_)) => return None,
         Err(error) => panic!("{error}\n{source}"),
     };
     let raised = match sandbox.run::<()>(&script) {
@@ -51,7 +52,8 @@ fn caged(source: &str) -> Option<Outcome> {
             class: exception.type_name,
             message: settled(&exception.message),
         }),
-        Err(Error::Budget(_)) => return None,
+        // What takes too long is judged by another target.
+        Err(Error::Budget(_) | Error::Stuck(_)) => return None,
         Err(error) => panic!("{error}\n{source}"),
     };
     Some(Outcome { output: settled(&sandbox.take_output()), raised })

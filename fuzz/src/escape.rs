@@ -31,11 +31,10 @@ pub fn run(bytes: &[u8]) {
 fn attempt(source: &str, validated: bool) {
     let budget = Budget::default()
         .instructions(200_000)
-        .timeout(Duration::from_millis(500))
+        .timeout(Duration::from_secs(5))
         .output(1 << 16)
         .recursion(100)
         .host_calls(1000);
-    let mut neighbour = NEIGHBOUR.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let mut sandbox = bed::sandbox(budget);
     let script =
         if validated { sandbox.compile("fuzz.py", source) } else { sandbox.compile_unvalidated("fuzz.py", source) };
@@ -43,10 +42,11 @@ fn attempt(source: &str, validated: bool) {
         Ok(script) => script,
         Err(error) => return bed::expect_typed(&error, source),
     };
-    let neighbour = neighbour.get_or_insert_with(Neighbour::new);
-    if !neighbour.lives() {
-        *neighbour = Neighbour::new();
-    }
+    let mut neighbour = NEIGHBOUR.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let neighbour = match &mut *neighbour {
+        Some(neighbour) if neighbour.runner.is_alive() => neighbour,
+        neighbour => neighbour.insert(Neighbour::new()),
+    };
     if let Err(error) = sandbox.function("ask", |text: String| text.len() as i64) {
         panic!("{error}");
     }
@@ -65,8 +65,8 @@ fn attempt(source: &str, validated: bool) {
         assert!(!shown.contains(SECRET) && !printed.contains(SECRET), "past {rings}: {shown} {printed}\n{source}");
     }
     assert!(!ALARM.load(Ordering::SeqCst), "past {rings}: called the neighbour's host function\n{source}");
-    if !neighbour.lives() {
-        // The runner was given up: too slow for its deadline on a loaded machine, or parked at the hard memory limit.
+    if !neighbour.runner.is_alive() {
+        // The runner was given up: too slow for its deadline, which another target judges, or parked at the hard memory limit.
         return;
     }
     match sandbox.reached() {
@@ -79,6 +79,7 @@ fn attempt(source: &str, validated: bool) {
 
 /// A sandbox on the same runner that is left alone by all programs.
 struct Neighbour {
+    runner: pycage::Runner,
     sandbox: Sandbox,
     script: pycage::Script,
     expected: (Value, Usage),
@@ -136,11 +137,7 @@ impl Neighbour {
         // The second run replaces what the first one left, as all later ones do.
         sandbox.run::<Value>(&script).expect("the routine runs");
         let expected = sandbox.run_with(&script, bed::small()).expect("the routine runs");
-        Neighbour { sandbox, script, expected }
-    }
-
-    fn lives(&mut self) -> bool {
-        self.sandbox.get::<String>("secret").is_ok()
+        Neighbour { runner: bed::runner(), sandbox, script, expected }
     }
 
     fn check(&mut self, rings: &str, source: &str) {

@@ -1,6 +1,6 @@
 //! What a script has got hold of, for the tests: a walk over the objects that it can take out of one another.
 
-use rustpython_vm::builtins::{PyBaseException, PyDict, PyDictRef, PyList, PySet, PyTuple, PyType};
+use rustpython_vm::builtins::{PyBaseException, PyDict, PyDictRef, PyList, PySet, PyStr, PyTuple, PyType};
 use rustpython_vm::{AsObject, PyObjectRef, VirtualMachine};
 use std::collections::HashMap;
 
@@ -114,9 +114,7 @@ pub(crate) fn values(dict: &PyDictRef) -> Vec<PyObjectRef> {
     // The scope's own way to its builtins is no value of the script's.
     (&**dict)
         .into_iter()
-        .filter(|(name, _)| {
-            name.downcast_ref::<rustpython_vm::builtins::PyStr>().is_none_or(|name| name.as_wtf8() != "__builtins__")
-        })
+        .filter(|(name, _)| name.downcast_ref::<PyStr>().is_none_or(|name| name.as_wtf8() != "__builtins__"))
         .map(|(_, value)| value)
         .collect()
 }
