@@ -3,7 +3,8 @@
 //! An address would give away the layout of the process, and would make a script's result differ from run to run.
 //! Slots are copied from type to type, and a type's dict holds a wrapper with its own copy: all of them are replaced.
 
-use rustpython_vm::builtins::{PyComplex, PyFloat, PyStr, PyType, PyTypeRef};
+use crate::guard::native::recursion;
+use rustpython_vm::builtins::{PyComplex, PyFloat, PyFrozenSet, PyStr, PyTuple, PyType, PyTypeRef};
 use rustpython_vm::class::add_operators;
 use rustpython_vm::common::hash::PyHash;
 use rustpython_vm::{AsObject, Py, PyObject, PyRef, PyResult, VirtualMachine};
@@ -137,6 +138,62 @@ fn original(slot: &OnceLock<HashSlot>, object: &PyObject, vm: &VirtualMachine) -
     match slot.get() {
         Some(hash) => hash(object, vm),
         None => identity_hash(object, vm),
+    }
+}
+
+/// The hash that a script is told: `hash(x)`, and what a special method answers.
+///
+/// Dicts and sets go by addresses, which differ from process to process. A script that was told one could branch on it, and
+/// its bill would not repeat. So what is hashed by its address is told as the hash of its type: equal for equal objects,
+/// as it must be, and for others of the type too.
+pub(crate) fn told_hash(object: &PyObject, vm: &VirtualMachine) -> PyResult<PyHash> {
+    let hash = object.hash(vm)?;
+    told(object, hash, vm)
+}
+
+/// What stands for a hash that is not to be told.
+pub(crate) fn told(object: &PyObject, hash: PyHash, vm: &VirtualMachine) -> PyResult<PyHash> {
+    let zoo = &vm.ctx.types;
+    let composed = [
+        zoo.bound_method_type,
+        zoo.builtin_function_or_method_type,
+        zoo.slice_type,
+        zoo.generic_alias_type,
+        zoo.union_type,
+    ];
+    if hash == scrambled(object.get_id() as u64) || composed.iter().any(|class| object.class().is(*class)) {
+        return vm.ctx.new_str(object.class().name().to_string()).as_object().hash(vm);
+    }
+    // Members in the order of their container, which is that of insertion: for frozensets it must not matter.
+    let (members, ordered) = if let Some(tuple) = object.downcast_ref::<PyTuple>()
+        && hashes_as(object, zoo.tuple_type, vm)
+    {
+        (tuple.as_slice().to_vec(), true)
+    } else if let Some(set) = object.downcast_ref::<PyFrozenSet>()
+        && hashes_as(object, zoo.frozenset_type, vm)
+    {
+        (set.elements(), false)
+    } else {
+        return Ok(hash);
+    };
+    let _level = recursion::enter(vm)?;
+    let (mut all, mut changed) = (members.len() as u64, false);
+    for member in members {
+        let hash = member.hash(vm)?;
+        let told = told(&member, hash, vm)?;
+        changed |= told != hash;
+        all = if ordered { all.rotate_left(7) ^ told as u64 } else { all.wrapping_add(told as u64) };
+        all = all.wrapping_mul(if ordered { 0x9e37_79b9_7f4a_7c15 } else { 1 });
+    }
+    Ok(if changed { all as PyHash } else { hash })
+}
+
+/// Whether no class of a script's has changed how this is hashed.
+fn hashes_as(object: &PyObject, class: &Py<PyType>, vm: &VirtualMachine) -> bool {
+    let name = vm.ctx.intern_str("__hash__");
+    match (object.class().get_attr(name), class.get_attr(name)) {
+        (Some(one), Some(other)) => one.is(&other),
+        _ => false,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::support::{assert_none, child, in_parallel};
 use pycage::{Budget, Error, Runner, Sandbox, Script, Usage, Value};
 
 /// Programs of many shapes, each with what the VM specialises, caches or orders.
-const SHAPES: [(&str, &str); 29] = [
+const SHAPES: [(&str, &str); 30] = [
     ("sum of squares", "sum(i*i for i in range(1000))"),
     ("while loop", "n = 0\nwhile n < 500:\n    n += 1\nn"),
     ("for over range", "t = 0\nfor i in range(300):\n    t += i\nt"),
@@ -42,6 +42,10 @@ const SHAPES: [(&str, &str); 29] = [
         "class A: pass\nobjects = [A() for i in range(100)]\ns = set(objects)\nn = 0\nfor o in s:\n    n += 1\n    if o is objects[0]: break\nn",
     ),
     ("hash of objects", "class A: pass\n[hash(A()) == hash(A()), len({hash(A()) % 64 for i in range(100)})]"),
+    (
+        "hashes that are told",
+        "class A:\n    def __hash__(self): return super().__hash__()\n    def up(self): return self\nkinds = [object(), A, A(), len, [].append, A().up, lambda: 1, float('nan'), (1, object()), frozenset([A]), slice(A), list[A], A | int, ..., ValueError()]\nfor k in kinds:\n    for i in range(hash(k) % 97): pass",
+    ),
     ("dict of objects", "class A: pass\nd = {A(): i for i in range(200)}\nsum(d.values())"),
     (
         "match",

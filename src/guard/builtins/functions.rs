@@ -1,8 +1,10 @@
-//! `isinstance` and `issubclass`.
+//! `isinstance`, `issubclass` and `hash`.
 
+use crate::guard::anonymous;
 use crate::guard::builtins::TypeFacade;
 use crate::meter::fuel;
 use rustpython_vm::builtins::{PyTuple, PyType, PyUnion};
+use rustpython_vm::common::hash::PyHash;
 use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
 
 /// `isinstance(object, class_or_tuple)`.
@@ -13,6 +15,11 @@ pub(super) fn isinstance(object: PyObjectRef, classes: PyObjectRef, vm: &Virtual
 /// `issubclass(class, class_or_tuple)`.
 pub(super) fn issubclass(class: PyObjectRef, classes: PyObjectRef, vm: &VirtualMachine) -> PyResult<bool> {
     any_class(&classes, &mut |other| class.is_subclass(other, vm), vm)
+}
+
+/// `hash(object)`.
+pub(super) fn hash(object: PyObjectRef, vm: &VirtualMachine) -> PyResult<PyHash> {
+    anonymous::told_hash(&object, vm)
 }
 
 /// Scripts know `type` as the facade, of which nothing is an instance.

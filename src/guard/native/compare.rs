@@ -8,6 +8,7 @@ use super::cost::{self, charge};
 use super::hashing;
 use super::patch::{Guard, Original, guard_method, guard_slot, slot_family};
 use super::recursion;
+use crate::guard::anonymous;
 use rustpython_vm::builtins::{PyBytes, PyInt, PyStr, PyType};
 use rustpython_vm::common::hash::PyHash;
 use rustpython_vm::function::{Either, FuncArgs, PyComparisonValue};
@@ -42,9 +43,10 @@ pub(super) fn install(types: &[&'static Py<PyType>], vm: &VirtualMachine) {
             guard_slot!(typ.slots.hash, super::compare::hash);
         }
         // Some types have these as methods and no slot.
-        for name in ["__str__", "__repr__", "__hash__", "__eq__"] {
+        for name in ["__str__", "__repr__", "__eq__"] {
             guard_method(typ, name, Guard::Instead(one_level), vm);
         }
+        guard_method(typ, "__hash__", Guard::Instead(one_level_of_hash), vm);
     }
 }
 
@@ -52,6 +54,16 @@ fn one_level(args: FuncArgs, original: &Original<'_>, vm: &VirtualMachine) -> Py
     let _level = recursion::enter(vm)?;
     charge(8, vm)?;
     original.call(args, vm)
+}
+
+/// What it answers goes to a script.
+fn one_level_of_hash(args: FuncArgs, original: &Original<'_>, vm: &VirtualMachine) -> PyResult {
+    let object = args.args.first().cloned();
+    let answer = one_level(args, original, vm)?;
+    match (object, answer.downcast_ref::<PyInt>().and_then(|hash| PyHash::try_from(hash.as_bigint()).ok())) {
+        (Some(object), Some(hash)) => Ok(vm.ctx.new_int(anonymous::told(&object, hash, vm)?).into()),
+        _ => Ok(answer),
+    }
 }
 
 fn check_compare(a: &PyObject, b: &PyObject, op: PyComparisonOp, vm: &VirtualMachine) -> PyResult<()> {

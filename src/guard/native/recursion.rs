@@ -17,11 +17,11 @@ thread_local! {
 }
 
 /// A level of native recursion, until it is dropped.
-pub(super) struct Level(());
+pub(crate) struct Level(());
 
 /// One level deeper.
 #[inline]
-pub(super) fn enter(vm: &VirtualMachine) -> PyResult<Level> {
+pub(crate) fn enter(vm: &VirtualMachine) -> PyResult<Level> {
     let depth = DEPTH.get();
     if depth >= MAX_DEPTH {
         return Err(vm.new_recursion_error("maximum recursion depth exceeded".to_owned()));
