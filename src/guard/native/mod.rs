@@ -8,12 +8,13 @@
 //! * [`patch`]: how a guard gets into a type.
 //! * [`cost`]: what work costs.
 //! * [`recursion`]: how deep native code may call itself.
-//! * [`iterators`], [`int`], [`sequence`], [`containers`], [`text`], [`format`], [`classes`], [`compare`]: the guards.
+//! * [`iterators`], [`int`], [`sequence`], [`containers`], [`text`], [`charset`], [`format`], [`classes`], [`compare`]: the guards.
 //! * [`multiply`]: where instrumented code sends `*`.
 //! * [`hashing`]: ints that were made to collide.
 //! * [`functions`]: built-in functions that no slot sees.
 //! * [`results`]: checks for opcodes that no slot sees.
 
+mod charset;
 mod classes;
 mod compare;
 mod containers;

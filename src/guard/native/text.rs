@@ -3,6 +3,7 @@
 //! Every method is charged for the length of the texts that it is given and has to find room for as much, unless it is
 //! listed here with a rule of its own. So a method that a later version adds is guarded before anyone has looked at it.
 
+use super::charset;
 use super::cost::{self, charge};
 use super::patch::{Guard, Original, family_of, guard_method, guard_slot, slot_family};
 use super::sequence::{settle, with_elements};
@@ -58,6 +59,9 @@ const RULES: &[(&[&str], Option<Guard>)] = &[
     (&["join"], Some(Guard::Before(join))),
     (&["replace"], Some(Guard::Before(replace))),
     (&["translate"], Some(Guard::Instead(translate))),
+    (&["strip"], Some(Guard::Instead(charset::strip))),
+    (&["lstrip"], Some(Guard::Instead(charset::lstrip))),
+    (&["rstrip"], Some(Guard::Instead(charset::rstrip))),
     (&["ljust", "rjust", "center", "zfill"], Some(Guard::Before(pad))),
     (&["expandtabs"], Some(Guard::Before(expand_tabs))),
     (&["split", "rsplit", "splitlines"], Some(Guard::Before(split))),
@@ -283,9 +287,11 @@ const PORTION: usize = 1 << 16;
 /// A table may write a text of any size for each character, and may be any object: so the loop is here, and looks at the
 /// size of what it makes.
 fn translate(args: FuncArgs, original: &Original<'_>, vm: &VirtualMachine) -> PyResult {
+    if args.args.first().is_some_and(|zelf| zelf.downcast_ref::<PyStr>().is_none()) {
+        return charset::translate_bytes(args, original, vm);
+    }
     let [zelf, table] = &args.args[..] else { return original.call(args, vm) };
     let Some(text) = zelf.downcast_ref::<PyStr>().filter(|_| args.kwargs.is_empty()) else {
-        cost::make_text(own_bytes(&args), vm)?;
         return original.call(args, vm);
     };
     charge(text.byte_len() as u64 * 2, vm)?;
