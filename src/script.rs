@@ -35,6 +35,7 @@ struct Inner {
     body: Body,
 }
 
+#[allow(clippy::large_enum_variant, reason = "a body lives in the one allocation of its script")]
 enum Body {
     Compiled(Compiled),
     /// For sandboxes in worker processes: nothing but a worker looks into what a script says.

@@ -304,7 +304,7 @@ impl Session {
             host_bytes: 0,
             host_errors: VecDeque::new(),
         };
-        let answer = run.to_its_end(call, budget.timeout.saturating_add(GRACE));
+        let answer = run.drive_to_end(call, budget.timeout.saturating_add(GRACE));
         let (usage, host_errors) = (run.usage, run.host_errors);
         match answer {
             Ok(done) => {
@@ -365,7 +365,7 @@ struct Broken {
 }
 
 impl Run<'_> {
-    fn to_its_end(&mut self, call: Call, patience: Duration) -> Result<WireDone, Broken> {
+    fn drive_to_end(&mut self, call: Call, patience: Duration) -> Result<WireDone, Broken> {
         self.worker.watch.arm(self.number, patience);
         let (answer, unsent) = match self.worker.send(&ToWorker::Call(Box::new(call))) {
             Ok(()) => (self.serve(), false),

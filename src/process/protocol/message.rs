@@ -14,6 +14,7 @@ macro_rules! messages {
     ($(#[$doc:meta])* $name:ident { $($(#[$item:meta])* $variant:ident($payload:ty) = $kind:literal, $cap:expr;)* }) => {
         $(#[$doc])*
         #[derive(Debug)]
+        #[allow(clippy::large_enum_variant, reason = "a message is made, written and gone; none is kept")]
         pub(crate) enum $name {
             $($(#[$item])* $variant($payload),)*
         }

@@ -13,7 +13,7 @@
 //! * [`frame`]: reading and writing frames.
 //! * [`message`]: what each kind carries.
 //! * [`outcome`]: results and errors of runs.
-//! * [`value`]: values.
+//! * [`value`], how values are written.
 
 pub(crate) mod frame;
 pub(crate) mod message;
