@@ -343,10 +343,44 @@ const SPECIAL: [&str; 34] = [
     "mro",
 ];
 
+/// Special methods that a class may define.
+const DEFINABLE: [&str; 24] = [
+    "__call__",
+    "__format__",
+    "__str__",
+    "__repr__",
+    "__hash__",
+    "__eq__",
+    "__iter__",
+    "__next__",
+    "__len__",
+    "__bool__",
+    "__index__",
+    "__contains__",
+    "__getitem__",
+    "__missing__",
+    "__add__",
+    "__radd__",
+    "__enter__",
+    "__exit__",
+    "__await__",
+    "__setitem__",
+    "__lt__",
+    "__mul__",
+    "__ror__",
+    "__init__",
+];
+
 /// A program of these choices.
 pub fn program(choices: &[u8]) -> String {
-    let mut writer =
-        Writer { choices: Unstructured::new(choices), text: PREAMBLE.to_owned(), names: 0, scope: Scope::Module };
+    let mut writer = Writer {
+        choices: Unstructured::new(choices),
+        text: PREAMBLE.to_owned(),
+        names: 0,
+        scope: Scope::Module,
+        polite: false,
+    };
+    writer.polite = writer.choose(2) == 0;
     for _ in 0..24 {
         if writer.choices.is_empty() {
             break;
@@ -369,6 +403,9 @@ struct Writer<'a> {
     /// Variables `v0..` that are bound by now.
     names: usize,
     scope: Scope,
+    /// Whether the source has only what the validator allows, so that the program runs with it on. Names that are made
+    /// while it runs are any.
+    polite: bool,
 }
 
 impl Writer<'_> {
@@ -379,6 +416,17 @@ impl Writer<'_> {
 
     fn pick(&mut self, from: &[&'static str]) -> &'static str {
         from[self.choose(from.len())]
+    }
+
+    /// A special method, or what else a class may bind.
+    fn special(&mut self) -> &'static str {
+        self.pick(if self.polite { &DEFINABLE } else { &SPECIAL })
+    }
+
+    /// A builtin that is not given, or another name that is not there.
+    fn withheld(&mut self) -> &'static str {
+        let name = self.pick(&WITHHELD);
+        if self.polite && name.starts_with("__") { "eval" } else { name }
     }
 
     fn line(&mut self, indent: usize, text: &str) {
@@ -397,14 +445,22 @@ impl Writer<'_> {
         }
         self.line(indent, "try:");
         self.statement(indent + 1);
-        let caught = ["Exception as e", "Exception", "(ValueError, Exception) as e", "S as e"];
-        let caught = caught[self.choose(16).min(3) % 4];
+        let caught = match self.choose(16) {
+            0 => "Exception",
+            1 => "(ValueError, Exception) as e",
+            // No class of exceptions: the program ends here.
+            2 => "S as e",
+            _ => "Exception as e",
+        };
         self.line(indent, &format!("except {caught}: keep(e)"));
     }
 
     fn statement(&mut self, indent: usize) {
         let kinds = if indent > 3 { 12 } else { 32 };
-        let kind = self.choose(kinds);
+        let kind = match self.choose(kinds) {
+            11 | 24 | 25 | 27 if self.polite => 0,
+            kind => kind,
+        };
         let (x, y) = (self.expression(3), self.expression(2));
         let name = self.name();
         match kind {
@@ -466,7 +522,7 @@ impl Writer<'_> {
                 }
             }
             25 => {
-                let bound = self.pick(&WITHHELD);
+                let bound = self.withheld();
                 let how = if self.scope == Scope::Module { "global" } else { "nonlocal" };
                 self.line(indent, &format!("def h(): {how} {bound}; {bound} = {x}; return {bound}"));
                 self.line(indent, "keep(h())");
@@ -516,6 +572,7 @@ impl Writer<'_> {
         }
         let keyword = ["metaclass", "ｍetaclass", "k", "**"][self.choose(4)];
         let bases = match self.choose(6) {
+            2 | 3 if self.polite => "C".to_owned(),
             0 => "C".to_owned(),
             1 => x.to_owned(),
             2 if keyword == "**" => format!("C, **{{'metaclass': {x}}}"),
@@ -527,9 +584,9 @@ impl Writer<'_> {
         let class = self.fresh();
         self.line(indent, &format!("class {class}({bases}):"));
         for _ in 0..1 + self.choose(3) {
-            let special = self.pick(&SPECIAL);
+            let special = self.special();
             let value = self.expression(2);
-            match self.choose(6) {
+            match self.choose(if self.polite { 2 } else { 6 }) {
                 0 => self.line(indent + 1, &format!("{special} = {value}")),
                 1 => self.line(indent + 1, &format!("def {special}(self, *a, **k): keep(a); return {value}")),
                 2 => self.line(
@@ -568,7 +625,7 @@ impl Writer<'_> {
         let outer = self.scope;
         let asynchronous = self.choose(3) == 0;
         self.scope = if asynchronous { Scope::Async } else { Scope::Function };
-        let parameter = if self.choose(4) == 0 { self.pick(&WITHHELD) } else { "p" };
+        let parameter = if self.choose(4) == 0 { self.withheld() } else { "p" };
         let shape = [
             format!("{parameter}={x}"),
             format!("{parameter}={x}, /"),
@@ -595,12 +652,13 @@ impl Writer<'_> {
     }
 
     fn matching(&mut self, indent: usize, x: &str, y: &str) {
-        let (fresh, name, special) = (self.fresh(), self.name(), self.pick(&SPECIAL));
+        let (fresh, name) = (self.fresh(), self.name());
+        let special = if self.polite { "rest" } else { self.special() };
         self.line(indent, &format!("match {x}:"));
         let pattern = match self.choose(9) {
             0 | 1 => format!("object({name}={fresh})"),
             2 => format!("{}({name}={fresh})", ["str", "C", "type", "Exception", "dict", "list"][self.choose(6)]),
-            3 => format!("C({fresh})"),
+            3 if !self.polite => format!("C({fresh})"),
             4 => format!("{{'k': {fresh}, **{special}}}"),
             5 => format!("[{fresh}, *{special}]"),
             6 => format!("int() | str() as {fresh}"),
@@ -614,6 +672,12 @@ impl Writer<'_> {
     /// A name as it may be spelled in source.
     fn name(&mut self) -> String {
         let name = self.pick(&NAMES);
+        if self.polite {
+            let internal =
+                ["ag_", "co_", "cr_", "evaluate_", "f_", "gi_", "tb_", "_", "mro", "fget", "fset", "cell_", "with_"];
+            let plain = !internal.iter().any(|prefix| name.starts_with(prefix));
+            return if plain { name.to_owned() } else { ["x", "attr", "format", "args"][self.choose(4)].to_owned() };
+        }
         match self.choose(12) {
             // Folded to ASCII by the parser.
             0 => name.replacen('c', "ｃ", 1).replacen('f', "ｆ", 1),
@@ -628,7 +692,9 @@ impl Writer<'_> {
 
     /// A name as text that is made while the program runs.
     fn name_text(&mut self) -> String {
+        let polite = std::mem::take(&mut self.polite);
         let name = self.name();
+        self.polite = polite;
         self.clone_text(&name)
     }
 
@@ -655,7 +721,7 @@ impl Writer<'_> {
             4 if self.names > 0 => format!("v{}", self.choose(self.names)),
             4 => "e".to_owned(),
             5 => {
-                let names = if self.choose(4) == 0 { self.pick(&WITHHELD) } else { self.pick(&OBJECTS) };
+                let names = if self.choose(4) == 0 { self.withheld() } else { self.pick(&OBJECTS) };
                 names.to_owned()
             }
             6..=9 => {
@@ -761,8 +827,8 @@ impl Writer<'_> {
                 let shape = shape[self.choose(10)];
                 shape.replace("{x}", &x)
             }
-            26 => {
-                let special = self.pick(&SPECIAL);
+            26 if !self.polite => {
+                let special = self.special();
                 let (x, y) = (self.expression(depth - 1), self.expression(depth - 1));
                 format!("({x}).{special}({y})")
             }
