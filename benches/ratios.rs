@@ -56,6 +56,8 @@ fn main() -> ExitCode {
     let others = [
         ("compile", Work::Compile),
         ("warm call", Work::Call),
+        ("with: tick", Work::Tick),
+        ("handle: tick", Work::HandleTick),
         ("warm sandbox", Work::Sandbox),
         ("cold sandbox", Work::Cold),
     ];

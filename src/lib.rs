@@ -6,8 +6,10 @@
 //! | say what they may use | [`Policy`], [`SourceLimits`], [`Sandbox::function`] |
 //! | say what they may cost | [`Budget`]; [`MeteredAlloc`] for memory; [`MeterHook`], [`Pause`] and [`Cancel`] while they run |
 //! | learn what they cost | [`Usage`], also in every [`Error`] of a run |
+//! | let a script run a slice at a time, and await the host | [`Sandbox::start`], [`Task`], [`Progress`], [`Sandbox::awaitable`] |
 //! | exchange values | [`Value`], [`FromValue`], [`IntoValue`], [`IntoArgs`] |
-//! | spread them over threads | [`Runner`] |
+//! | run them without blocking, on any executor (feature `async`) | [`Sandbox`]: `eval_async`, `call_async`, `async_function` |
+//! | spread them over threads, or call many in one go | [`Runner`], [`Runner::with`] |
 //! | wall them in | [`Isolation::Process`], the module `process` |
 //!
 //! # Untrusted input
@@ -22,6 +24,8 @@
 mod budget;
 mod compile;
 mod error;
+#[cfg(feature = "async")]
+mod future;
 mod guard;
 mod host;
 mod meter;
@@ -31,6 +35,7 @@ pub mod process;
 mod runner;
 mod sandbox;
 mod script;
+mod task;
 mod usage;
 mod value;
 
@@ -39,6 +44,9 @@ pub use compile::limits::SourceLimits;
 pub use error::{
     BudgetExceeded, ConversionError, Error, Rejection, ScriptException, SourceLimit, Stopped, SyntaxError, TraceEntry,
 };
+#[cfg(feature = "async")]
+pub use future::AsyncHostFunction;
+pub use host::awaitable::Request;
 pub use host::function::{CallFailure, HostError, HostFunction, IntoAnswer};
 pub use meter::allocator::MeteredAlloc;
 pub use meter::hook::{Cancel, HookAction, MeterHook, Pause};
@@ -46,8 +54,10 @@ pub use policy::Policy;
 #[cfg(feature = "process")]
 pub use process::worker;
 pub use runner::Runner;
+pub use runner::cage::Cage;
 pub use sandbox::{Isolation, LiveUsageView, Sandbox, SandboxBuilder};
 pub use script::Script;
+pub use task::{Progress, Task};
 pub use usage::Usage;
 pub use value::{BigInt, FromValue, IntoArgs, IntoValue, Value};
 

@@ -5,22 +5,25 @@ use crate::compile::{self, Checks};
 use crate::error::{BudgetExceeded, Error};
 use crate::guard;
 use crate::host::function::{self, HostFunction};
-use crate::meter::fuel::LiveUsage;
+use crate::meter::fuel::{Clock, LiveUsage};
 use crate::meter::hook::{Cancel, MeterHook};
 use crate::policy::Policy;
-use crate::runner::cage::{Call, Done, Op, SandboxId};
+use crate::runner::cage::{Cage, Call, Done, Op, Place, SandboxId};
 use crate::runner::handover::NoAnswer;
+use crate::runner::tasks::{Start, TaskId};
 use crate::runner::{CallError, Runner};
 use crate::script::Script;
+use crate::task::{Books, Task};
 use crate::usage::Usage;
 use crate::value::{FromValue, IntoArgs, IntoValue, Value};
+use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long past its deadline a call may go on before the runner is given up.
-const GRACE: Duration = Duration::from_millis(300);
+pub(crate) const GRACE: Duration = Duration::from_millis(300);
 
 /// How long compiling may take: the limits on sources keep it far below.
 const COMPILE_PATIENCE: Duration = Duration::from_secs(10);
@@ -58,6 +61,10 @@ pub struct Sandbox {
     spent: Usage,
     output: String,
     live: Arc<LiveUsage>,
+    /// Shared with its tasks, once there were any.
+    books: Option<Arc<Mutex<Books>>>,
+    #[cfg(feature = "async")]
+    pub(crate) async_functions: crate::future::AsyncFunctions,
 }
 
 /// Where a sandbox's scripts run.
@@ -218,6 +225,9 @@ impl SandboxBuilder {
             spent: Usage::default(),
             output: String::new(),
             live: Arc::default(),
+            books: None,
+            #[cfg(feature = "async")]
+            async_functions: Default::default(),
         })
     }
 }
@@ -314,6 +324,11 @@ impl Sandbox {
             #[cfg(feature = "process")]
             Home::Process(_) => Err(Error::Setup("this sandbox lives in a worker process, not on a runner".to_owned())),
         }
+    }
+
+    /// Compiles on the runner's own thread.
+    pub(crate) fn compile_here(&self, name: &str, source: &str) -> Result<Script, Error> {
+        compile::compile(source, name, &self.config.policy, Checks::All).map(|compiled| Script::new(name, compiled))
     }
 
     fn compile_checked(&self, name: &str, source: &str, checks: Checks) -> Result<Script, Error> {
@@ -422,6 +437,77 @@ impl Sandbox {
         self.dispatch(op, self.budget.clone()).map(drop)
     }
 
+    /// Makes a global function of which each call can be awaited by a task: the host gets the name and the arguments as a
+    /// [`Request`](crate::Request), and answers with [`Task::resume_with`].
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when the name begins with two underscores.
+    pub fn awaitable(&mut self, name: &str) -> Result<(), Error> {
+        self.dispatch(Op::SetAwaitable(name.to_owned()), self.budget.clone()).map(drop)
+    }
+
+    /// Starts a call of a global function as a [`Task`], which runs a slice at a time. Nothing runs before the first
+    /// [`Task::resume`]. A plain function is paused wherever its slice ends; the coroutine of an `async def` can also await
+    /// what [`Sandbox::awaitable`] made.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when the system refuses a stack for another task; [`Error::Lost`] when the runner is.
+    pub fn start(&mut self, name: &str, args: impl IntoArgs) -> Result<Task, Error> {
+        self.start_task(Start::Call { name: name.to_owned(), args: args.into_args() })
+    }
+
+    /// Starts a compiled script as a [`Task`], as [`Sandbox::start`].
+    ///
+    /// # Errors
+    /// As [`Sandbox::start`].
+    pub fn start_script(&mut self, script: &Script) -> Result<Task, Error> {
+        self.start_task(Start::Run(script.clone()))
+    }
+
+    fn start_task(&mut self, start: Start) -> Result<Task, Error> {
+        let (task, job) = self.prepare_task(start)?;
+        self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| job(cage))??;
+        Ok(task)
+    }
+
+    #[cfg(feature = "async")]
+    pub(crate) async fn start_async(&mut self, start: Start) -> Result<Task, Error> {
+        let (task, job) = self.prepare_task(start)?;
+        self.runner()?.call_async(COMPILE_PATIENCE, Arc::default(), move |cage, _| job(cage))?.await??;
+        Ok(task)
+    }
+
+    /// A task, and what makes it on the runner.
+    fn prepare_task(
+        &mut self,
+        start: Start,
+    ) -> Result<(Task, impl FnOnce(&mut Cage<'_>) -> Result<(), Error> + Send + 'static + use<>), Error> {
+        let runner = self.runner()?.clone();
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = TaskId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let (sandbox, config, live) = (self.id, self.config.clone(), Arc::<LiveUsage>::default());
+        let spent = self.spent;
+        let books =
+            self.books.get_or_insert_with(|| Arc::new(Mutex::new(Books { calls: spent, tasks: Usage::default() })));
+        let task = Task::new(runner, id, live.clone(), self.lifetime.clone(), books.clone());
+        Ok((task, move |cage: &mut Cage<'_>| cage.start_task(id, sandbox, &config, live, start)))
+    }
+
+    #[cfg(feature = "async")]
+    pub(crate) async fn compile_async(&self, name: &str, source: &str) -> Result<Script, Error> {
+        let (name, source, config) = (name.to_owned(), source.to_owned(), self.config.clone());
+        let job = move |_: &mut Cage<'_>, _: &_| {
+            compile::compile(&source, &name, &config.policy, Checks::All).map(|compiled| Script::new(&name, compiled))
+        };
+        self.runner()?.call_async(COMPILE_PATIENCE, Arc::default(), job)?.await?
+    }
+
+    /// What a task of an async call printed is the sandbox's.
+    #[cfg(feature = "async")]
+    pub(crate) fn take_over_output(&mut self, task: &mut Task) {
+        self.output.push_str(&task.take_output());
+    }
+
     /// What scripts have printed since the last time it was taken.
     pub fn take_output(&mut self) -> String {
         std::mem::take(&mut self.output)
@@ -429,8 +515,12 @@ impl Sandbox {
 
     /// What all calls so far have cost together: counts and times are sums, `peak_bytes` is the highest, `live_bytes` the
     /// last.
-    pub fn total_usage(&self) -> &Usage {
-        &self.spent
+    pub fn total_usage(&self) -> Usage {
+        let mut total = self.spent;
+        if let Some(books) = &self.books {
+            total.add(&books.lock().tasks);
+        }
+        total
     }
 
     /// The budget of calls that are given no other.
@@ -509,7 +599,7 @@ impl Sandbox {
 
     fn dispatch(&mut self, op: Op, budget: Budget) -> Result<(Value, Usage), Error> {
         let effective = match &self.lifetime {
-            Some(lifetime) => budget.within(lifetime, &self.spent),
+            Some(lifetime) => budget.within(lifetime, &self.total_usage()),
             None => budget.clone(),
         };
         let patience = effective.timeout.saturating_add(GRACE);
@@ -530,7 +620,7 @@ impl Sandbox {
             live: self.live.clone(),
             op,
         };
-        let done = self.runner()?.call(patience, self.live.clone(), move |cage, _| cage.run(call));
+        let done = self.runner()?.call(patience, self.live.clone(), move |cage, _| cage.answer(call));
         let Done { result, usage, output } = done.map_err(|why| match why {
             // The thread was parked at the hard memory limit: for the host, a memory budget that ran out.
             CallError::NoAnswer(NoAnswer::OutOfMemory(usage)) => Error::Budget(BudgetExceeded {
@@ -546,10 +636,47 @@ impl Sandbox {
         self.settle(Done { result, usage, output }, &budget)
     }
 
+    /// Does something on the runner's own thread, in the middle of [`Runner::with`]; under the sandbox's own budget if
+    /// no other is given.
+    pub(crate) fn enter(
+        &mut self,
+        cage: &mut Cage<'_>,
+        budget: Option<&Budget>,
+        work: impl FnOnce(&mut Cage<'_>, Place<'_>) -> Done,
+    ) -> Result<(Value, Usage), Error> {
+        if !cage.is_served_by(&self.runner()?.lease.queue) {
+            return Err(Error::Setup(
+                "this sandbox lives on another runner; build it with this one's `SandboxBuilder::runner`".to_owned(),
+            ));
+        }
+        let asked = budget.unwrap_or(&self.budget);
+        let cut;
+        let effective = match &self.lifetime {
+            Some(lifetime) => {
+                cut = asked.within(lifetime, &self.total_usage());
+                &cut
+            }
+            None => asked,
+        };
+        let place =
+            Place { sandbox: self.id, config: &self.config, budget: effective, live: &self.live, clock: Clock::lazy() };
+        let done = cage.watched(effective.timeout.saturating_add(GRACE), |cage| work(cage, place))?;
+        if done.result.is_ok() && done.output.is_empty() && self.books.is_none() {
+            // The usual case, which is to be quick.
+            self.spent.add(&done.usage);
+            return done.result.map(|value| (value, done.usage));
+        }
+        let asked = asked.clone();
+        self.settle(done, &asked)
+    }
+
     /// Enters what came of a call into the books.
     fn settle(&mut self, done: Done, budget: &Budget) -> Result<(Value, Usage), Error> {
         let Done { result, usage, output } = done;
         self.spent.add(&usage);
+        if let Some(books) = &self.books {
+            books.lock().calls = self.spent;
+        }
         self.output.push_str(&output);
         match result {
             Ok(value) => Ok((value, usage)),

@@ -48,6 +48,22 @@ impl Usage {
         }
     }
 
+    /// What was spent since `before`, an earlier figure of the same task.
+    pub(crate) fn since(&self, before: &Usage) -> Usage {
+        Usage {
+            instructions: self.instructions.saturating_sub(before.instructions),
+            native_steps: self.native_steps.saturating_sub(before.native_steps),
+            allocations: self.allocations.saturating_sub(before.allocations),
+            allocated_bytes: self.allocated_bytes.saturating_sub(before.allocated_bytes),
+            live_bytes: self.live_bytes,
+            peak_bytes: self.peak_bytes,
+            output_bytes: self.output_bytes.saturating_sub(before.output_bytes),
+            host_calls: self.host_calls.saturating_sub(before.host_calls),
+            elapsed: self.elapsed.saturating_sub(before.elapsed),
+            host_time: self.host_time.saturating_sub(before.host_time),
+        }
+    }
+
     /// Adds a later call.
     pub(crate) fn add(&mut self, call: &Usage) {
         self.instructions += call.instructions;

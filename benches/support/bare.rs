@@ -1,6 +1,6 @@
 //! The work on bare RustPython, as a host would do it without pycage.
 
-use super::{Answer, PLUGIN, SMALL, WORKLOADS, Work, allocator};
+use super::{Answer, PLUGIN, SMALL, TICK, WORKLOADS, Work, allocator};
 use rustpython_vm::builtins::PyCode;
 use rustpython_vm::compiler::Mode;
 use rustpython_vm::scope::Scope;
@@ -41,6 +41,7 @@ struct Bare<'vm> {
     workloads: Vec<(PyRef<PyCode>, Scope)>,
     small: PyRef<PyCode>,
     add: PyObjectRef,
+    tick: PyObjectRef,
 }
 
 impl<'vm> Bare<'vm> {
@@ -50,7 +51,10 @@ impl<'vm> Bare<'vm> {
         let scope = vm.new_scope_with_builtins();
         ok(vm, vm.run_code_obj(small.clone(), scope.clone()));
         let add = ok(vm, scope.globals.get_item("add", vm));
-        Bare { vm, workloads: workloads.into(), small, add }
+        let scope = vm.new_scope_with_builtins();
+        ok(vm, vm.run_code_obj(compile(vm, TICK, "tick"), scope.clone()));
+        let tick = ok(vm, scope.globals.get_item("tick", vm));
+        Bare { vm, workloads: workloads.into(), small, add, tick }
     }
 
     fn perform(&mut self, work: Work, turns: u64) -> Answer {
@@ -64,6 +68,18 @@ impl<'vm> Bare<'vm> {
                 let args: Vec<PyObjectRef> = vec![vm.ctx.new_int(1).into(), vm.ctx.new_int(2).into()];
                 self.add.call(args, vm)
             }),
+            // Timed as a whole, as the clock would weigh as much as the call.
+            Work::Tick | Work::HandleTick => {
+                let start = Instant::now();
+                let mut last = vm.ctx.none();
+                for turn in 0..turns {
+                    let args: Vec<PyObjectRef> = vec![vm.ctx.new_int(turn & 127).into()];
+                    last = black_box(ok(vm, self.tick.call(args, vm)));
+                }
+                let elapsed = start.elapsed();
+                let value = ok(vm, last.repr(vm)).to_string();
+                Answer { elapsed, instructions: 0, value }
+            }
             Work::Sandbox => self.timed(turns, || vm.run_code_obj(self.small.clone(), vm.new_scope_with_builtins())),
             Work::Compile => self.timed(turns, || {
                 black_box(compile(vm, PLUGIN, "plugin"));

@@ -1,6 +1,6 @@
 //! The work on pycage, through its public API.
 
-use super::{Answer, PLUGIN, SMALL, WORKLOADS, Work};
+use super::{Answer, PLUGIN, SMALL, TICK, WORKLOADS, Work};
 use pycage::{Budget, Error, Runner, Sandbox, Script, Value};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -22,6 +22,8 @@ struct Metered {
     workloads: Vec<(Script, Sandbox)>,
     small: Script,
     caller: Sandbox,
+    /// Put back after each use.
+    ticker: Option<Sandbox>,
     /// Held, so that no cold start takes one of them over.
     cold: Vec<Runner>,
 }
@@ -38,10 +40,15 @@ impl Metered {
         let mut caller = sandbox()?;
         let small = caller.compile("small", SMALL)?;
         caller.run::<Value>(&small)?;
-        Ok(Metered { runner, workloads, small, caller, cold: Vec::new() })
+        let mut ticker = sandbox()?;
+        ticker.exec(TICK)?;
+        Ok(Metered { runner, workloads, small, caller, ticker: Some(ticker), cold: Vec::new() })
     }
 
     fn perform(&mut self, work: Work, turns: u64) -> Result<Answer, Error> {
+        if matches!(work, Work::Tick | Work::HandleTick) {
+            return self.tick(work, turns);
+        }
         let mut elapsed = Duration::ZERO;
         let mut last = (Value::None, 0);
         for _ in 0..turns {
@@ -53,6 +60,32 @@ impl Metered {
         Ok(Answer { elapsed, instructions, value: value.to_string() })
     }
 
+    /// A frame's worth of calls, timed as a whole.
+    fn tick(&mut self, work: Work, turns: u64) -> Result<Answer, Error> {
+        let mut sandbox = self.ticker.take().expect("put back below");
+        let (sandbox, elapsed, last) = if work == Work::Tick {
+            self.runner.with(move |cage| {
+                let start = Instant::now();
+                let mut last = Ok(0);
+                for turn in 0..turns {
+                    last = black_box(cage.call::<i64>(&mut sandbox, "tick", (turn & 127,)));
+                }
+                let elapsed = start.elapsed();
+                (sandbox, elapsed, last)
+            })?
+        } else {
+            let start = Instant::now();
+            let mut last = Ok(0);
+            for turn in 0..turns {
+                last = black_box(sandbox.call::<i64>("tick", (turn & 127,)));
+            }
+            let elapsed = start.elapsed();
+            (sandbox, elapsed, last)
+        };
+        self.ticker = Some(sandbox);
+        Ok(Answer { elapsed, instructions: 0, value: last?.to_string() })
+    }
+
     /// Does it once; gives the result and the instructions.
     fn turn(&mut self, work: Work) -> Result<(Value, u64), Error> {
         let (value, usage) = match work {
@@ -61,6 +94,7 @@ impl Metered {
                 sandbox.run_with(script, budget())?
             }
             Work::Call => self.caller.call_with("add", (1, 2), budget())?,
+            Work::Tick | Work::HandleTick => unreachable!("done above"),
             Work::Sandbox => {
                 let mut sandbox = Sandbox::builder().runner(&self.runner).budget(budget()).build()?;
                 sandbox.run_with(&self.small, budget())?

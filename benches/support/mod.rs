@@ -36,6 +36,9 @@ const PLUGIN: &str = include_str!("../../examples/game_host/plugins/quest_bounty
 /// A function to call, and the source of a sandbox that is used once.
 const SMALL: &str = "def add(a, b):\n    return a + b\n\nadd(1, 2)";
 
+/// A function for a frame's worth of calls.
+const TICK: &str = "def tick(x): return x + 1";
+
 /// A piece of work that a worker can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
@@ -45,6 +48,10 @@ pub enum Work {
     Compile,
     /// Calls a function that is there.
     Call,
+    /// Calls a small function over and over, on the runner's own thread (bare: in the interpreter).
+    Tick,
+    /// The same through the sandbox's handle, hot.
+    HandleTick,
     /// Makes a sandbox (bare: a scope), runs a small script in it, drops it.
     Sandbox,
     /// Makes an interpreter on a thread of its own, evaluates something. What it takes is never given back: ask for few.
@@ -103,6 +110,8 @@ impl Worker {
             Work::Run(index) => ("run", index),
             Work::Compile => ("compile", 0),
             Work::Call => ("call", 0),
+            Work::Tick => ("tick", 0),
+            Work::HandleTick => ("handle", 0),
             Work::Sandbox => ("sandbox", 0),
             Work::Cold => ("cold", 0),
         };
@@ -153,6 +162,8 @@ fn serve(perform: &mut dyn FnMut(Work, u64) -> Answer) {
             "run" => Work::Run(index),
             "compile" => Work::Compile,
             "call" => Work::Call,
+            "tick" => Work::Tick,
+            "handle" => Work::HandleTick,
             "sandbox" => Work::Sandbox,
             "cold" => Work::Cold,
             other => panic!("there is no work named {other}"),

@@ -11,7 +11,7 @@ use rustpython_vm::scope::Scope;
 use rustpython_vm::{AsObject, Interpreter, VirtualMachine};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The value that no script may show. It lies in the interpreter's own builtins module.
 pub(super) const CANARY: &str = "S3CRET";
@@ -56,7 +56,8 @@ pub(super) fn globals(granted: Option<PyDictRef>, vm: &VirtualMachine) -> PyDict
 pub(super) fn run_in(globals: PyDictRef, source: &str, vm: &VirtualMachine) -> Outcome {
     let code = vm.compile(source, Mode::Exec, "<script>").expect("compiles");
     let scope = Scope::with_builtins(None, globals, vm);
-    let ((result, output), usage, trip) = fuel::metered(run(), || streams::captured(|| vm.run_code_obj(code, scope)));
+    let ((result, output), usage, trip) =
+        fuel::metered(run(), || streams::captured(|| vm.run_code_obj(code, scope))).split();
     let error = result.err().map(|error| describe(&error, vm));
     Outcome { output, error, trip, usage }
 }
@@ -70,9 +71,9 @@ pub(super) fn run_all(sources: Vec<String>) -> Vec<Outcome> {
     with_interpreter(move |vm| sources.iter().map(|source| run_script(source, vm)).collect())
 }
 
-fn run() -> Run {
+fn run() -> Box<Run> {
     let budget = crate::budget::Budget::default();
-    Run {
+    Box::new(Run {
         instructions: budget.instructions,
         memory: match budget.memory {
             Asked::Default(bytes) | Asked::ByHost(bytes) => Some(bytes),
@@ -80,13 +81,16 @@ fn run() -> Run {
         output: 4096,
         host_calls: budget.host_calls,
         timeout: Duration::from_secs(60),
-        started: Instant::now(),
+        clock: fuel::Clock::started(),
         cancel: Arc::new(AtomicBool::new(false)),
         hook: None,
         live: Arc::new(LiveUsage::default()),
         pace: crate::meter::fuel::Pace::begin(),
         state: RunState::default(),
-    }
+        serial: fuel::next_serial(),
+        pause_at: u64::MAX,
+        pause_after: Duration::MAX,
+    })
 }
 
 fn describe(error: &PyBaseExceptionRef, vm: &VirtualMachine) -> (String, String) {

@@ -116,7 +116,7 @@ host_function!(6: A B C D E F);
 host_function!(7: A B C D E F G);
 host_function!(8: A B C D E F G H);
 
-fn convert_argument<T: FromValue>(arg: Option<Value>, position: usize) -> Result<T, CallFailure> {
+pub(crate) fn convert_argument<T: FromValue>(arg: Option<Value>, position: usize) -> Result<T, CallFailure> {
     T::from_value(arg.unwrap_or_default())
         .map_err(|error: ConversionError| CallFailure::Arguments(format!("argument {position}: {}", error.message)))
 }
@@ -192,7 +192,7 @@ impl Callable for HostCallable {
 }
 
 /// Counts a call, and stops the run when it is one too many.
-fn count_call(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
+pub(crate) fn count_call(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
     // Tripped already: the host is not called for a script that has ended.
     fuel::charge(1, vm)?;
     let too_many = fuel::with_run(|run| {
@@ -203,7 +203,7 @@ fn count_call(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
 }
 
 /// The exception for a host's error. The error itself is kept aside, to be found again if the exception gets through.
-fn raise(error: HostError, vm: &VirtualMachine) -> PyBaseExceptionRef {
+pub(crate) fn raise(error: HostError, vm: &VirtualMachine) -> PyBaseExceptionRef {
     let exception = vm.new_runtime_error(error.to_string());
     fuel::with_run(|run| run.state.host_error = Some((exception.clone(), error)));
     exception

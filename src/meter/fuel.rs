@@ -5,10 +5,11 @@
 //! [`checkpoint`] does everything else (budget, deadline, cancel, memory, hook). Once a run has tripped, every further
 //! probe fails, so no handler of the script can run on.
 
-use crate::budget::Limit;
+use crate::budget::{Budget, Limit};
 use crate::host::function::HostError;
 use crate::meter::allocator;
 use crate::meter::hook::{HookAction, MeterHook};
+use crate::runner::fiber::{self, Wants};
 use crate::runner::{thread, world};
 use crate::usage::Usage;
 use rustpython_vm::VirtualMachine;
@@ -54,7 +55,7 @@ struct Meter {
     /// Whether a script runs on this thread.
     active: Cell<bool>,
     /// Without a destructor, so that no access has to ask whether the thread still has its meter.
-    run: ManuallyDrop<RefCell<Option<Run>>>,
+    run: ManuallyDrop<RefCell<Option<Box<Run>>>>,
 }
 
 impl Meter {
@@ -106,31 +107,74 @@ pub(crate) struct Run {
     pub output: u64,
     pub host_calls: u64,
     pub timeout: Duration,
-    pub started: Instant,
+    pub clock: Clock,
     pub cancel: Arc<AtomicBool>,
     pub hook: Option<Arc<dyn MeterHook>>,
     pub live: Arc<LiveUsage>,
     pub pace: Pace,
     pub state: RunState,
+    /// Tells one run of this thread from another.
+    pub serial: u64,
+    /// For a task: the spending, and the script time, at which its slice is used up.
+    pub pause_at: u64,
+    pub pause_after: Duration,
+}
+
+/// How long a run has taken.
+///
+/// Reading the clock costs as much as a short call. A lazy clock starts at the first checkpoint: at most [`MIN_SLICE`]
+/// instructions and native steps after the run began, and before native work that is charged with more.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Clock {
+    since: Option<Instant>,
+    before: Duration,
+}
+
+impl Clock {
+    /// Starts now.
+    pub(crate) fn started() -> Self {
+        Clock { since: Some(Instant::now()), before: Duration::ZERO }
+    }
+
+    /// Starts at the first checkpoint.
+    pub(crate) fn lazy() -> Self {
+        Clock::default()
+    }
+
+    fn start(&mut self) {
+        if self.since.is_none() {
+            self.since = Some(Instant::now());
+        }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.before + self.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// Stops, to be started again.
+    fn stop(&mut self) {
+        self.before = self.elapsed();
+        self.since = None;
+    }
 }
 
 /// How long slices are at present.
 pub(crate) struct Pace {
     slice: u64,
-    checked: Instant,
+    checked: Option<Instant>,
     /// What the last collection of garbage took.
     collection: Duration,
 }
 
 impl Pace {
     pub(crate) fn begin() -> Self {
-        Pace { slice: MIN_SLICE, checked: Instant::now(), collection: Duration::ZERO }
+        Pace { slice: MIN_SLICE, checked: None, collection: Duration::ZERO }
     }
 
     /// The next slice, by what the last one took and what is left until the deadline.
     fn next(&mut self, now: Instant, left: Duration) -> u64 {
-        let took = now.duration_since(self.checked).max(Duration::from_nanos(1));
-        self.checked = now;
+        let Some(checked) = self.checked.replace(now) else { return self.slice };
+        let took = now.duration_since(checked).max(Duration::from_nanos(1));
         if took > SLICE_TIME {
             let shrunk = self.slice as f64 * (SLICE_TIME.as_secs_f64() / took.as_secs_f64());
             self.slice = (shrunk as u64).max(MIN_SLICE);
@@ -142,10 +186,62 @@ impl Pace {
 }
 
 impl Run {
+    /// A run for whose stopping `cancel` and `hook` are asked, and that publishes its usage in `live`. Its limits are to
+    /// be set by [`Run::begin`].
+    pub(crate) fn new(cancel: Arc<AtomicBool>, hook: Option<Arc<dyn MeterHook>>, live: Arc<LiveUsage>) -> Box<Run> {
+        Box::new(Run {
+            instructions: 0,
+            memory: None,
+            output: 0,
+            host_calls: 0,
+            timeout: Duration::ZERO,
+            clock: Clock::lazy(),
+            cancel,
+            hook,
+            live,
+            pace: Pace::begin(),
+            state: RunState::default(),
+            serial: next_serial(),
+            pause_at: u64::MAX,
+            pause_after: Duration::MAX,
+        })
+    }
+
+    /// Makes a new run of it, under these limits.
+    pub(crate) fn begin(&mut self, budget: &Budget, memory: Option<u64>, clock: Clock) {
+        self.instructions = budget.instructions;
+        self.memory = memory;
+        self.output = budget.output;
+        self.host_calls = budget.host_calls;
+        self.timeout = budget.timeout;
+        self.clock = clock;
+        self.pace = Pace::begin();
+        self.state = RunState::default();
+        self.serial = next_serial();
+    }
+
+    /// Script time so far.
+    pub(crate) fn script_time(&self) -> Duration {
+        self.clock.elapsed().saturating_sub(self.state.host_time)
+    }
+
     /// Script time until the deadline.
     fn left(&self) -> Duration {
-        self.timeout.saturating_sub(self.started.elapsed().saturating_sub(self.state.host_time))
+        self.timeout.saturating_sub(self.script_time())
     }
+
+    /// Starts a clock that was lazy: what is about to happen takes time.
+    pub(crate) fn start_clock(&mut self) {
+        self.clock.start();
+    }
+}
+
+/// For [`Run::serial`].
+pub(crate) fn next_serial() -> u64 {
+    thread_local! {
+        static NEXT: Cell<u64> = const { Cell::new(1) };
+    }
+    NEXT.replace(NEXT.get() + 1)
 }
 
 /// What a run has done so far, beside its fuel.
@@ -175,12 +271,17 @@ pub(crate) fn spend(weight: i64, vm: &VirtualMachine) -> Result<(), PyBaseExcept
         meter.fuel.set(left);
         left
     });
-    if left < 0 { checkpoint(vm) } else { Ok(()) }
+    if left < 0 { checkpoint(vm, At::Probe) } else { Ok(()) }
 }
 
 /// Spends `steps` of native work before it is done. Outside of a run it is free.
 #[inline]
 pub(crate) fn charge(steps: u64, vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
+    charge_at(steps, At::NativeWork, vm)
+}
+
+#[inline]
+fn charge_at(steps: u64, at: At, vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
     METER.with(|meter| {
         // A slice is part of what the budget allows; outside of a run, and once tripped, there is none.
         let left = meter.fuel.get();
@@ -190,14 +291,14 @@ pub(crate) fn charge(steps: u64, vm: &VirtualMachine) -> Result<(), PyBaseExcept
             meter.last_step.set(left - steps as i64);
             return Ok(());
         }
-        charge_beyond(meter, steps, vm)
+        charge_beyond(meter, steps, at, vm)
     })
 }
 
 /// A charge that is more than what is left of the slice.
 #[cold]
 #[inline(never)]
-fn charge_beyond(meter: &Meter, steps: u64, vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
+fn charge_beyond(meter: &Meter, steps: u64, at: At, vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
     if !meter.active.get() {
         return Ok(());
     }
@@ -218,7 +319,7 @@ fn charge_beyond(meter: &Meter, steps: u64, vm: &VirtualMachine) -> Result<(), P
     let left = meter.fuel.get() - steps as i64;
     meter.fuel.set(left);
     meter.last_step.set(left);
-    if left < 0 { checkpoint(vm) } else { Ok(()) }
+    if left < 0 { checkpoint(vm, at) } else { Ok(()) }
 }
 
 /// One step of a native iterator.
@@ -234,7 +335,7 @@ pub(crate) fn step(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
             meter.last_step.set(fuel);
             return Ok(());
         }
-        charge(1, vm)
+        charge_at(1, At::Probe, vm)
     })
 }
 
@@ -284,24 +385,116 @@ pub(crate) fn arm_from_allocator() {
 
 /// Reads or changes the state of the current run. `None` outside of a run.
 pub(crate) fn with_run<R>(f: impl FnOnce(&mut Run) -> R) -> Option<R> {
-    METER.with(|meter| meter.run.borrow_mut().as_mut().map(f))
+    METER.with(|meter| meter.run.borrow_mut().as_mut().map(|run| f(run)))
 }
 
-/// Runs `f` under `run`'s limits and answers what it cost and why it was stopped, if it was.
+/// Runs `f` under `run`'s limits and answers what it cost and why it was stopped, if it was. Gives the run back, to be
+/// used again.
 ///
 /// Runs nest (a host function may run another sandbox of the same runner): the outer one is set aside and goes on after.
-pub(crate) fn metered<R>(run: Run, f: impl FnOnce() -> R) -> (R, Usage, Option<Trip>) {
+pub(crate) fn metered<R>(run: Box<Run>, f: impl FnOnce() -> R) -> Metered<R> {
     METER.with(|meter| {
-        let outer = Outer::set_aside(meter, run);
+        let first = run.instructions.min(run.pace.slice) as i64;
+        let outer =
+            Outer::set_aside(meter, SetAside { fuel: first, granted: first, native: 0, last_step: i64::MIN, run });
         let result = f();
-        let inner = meter.run.borrow_mut().take();
-        let (usage, trip) = match inner {
-            Some(run) => (usage_of(meter, &run), run.state.trip),
+        let mut run = meter.run.borrow_mut().take();
+        let (usage, trip) = match &mut run {
+            Some(run) => (usage_of(meter, run), run.state.trip.take()),
             None => (Usage::default(), None),
         };
         drop(outer);
-        (result, usage, trip)
+        Metered { result, usage, trip, run }
     })
+}
+
+/// A run between two slices.
+pub(crate) struct SetAside {
+    fuel: i64,
+    granted: i64,
+    native: u64,
+    last_step: i64,
+    pub run: Box<Run>,
+}
+
+impl SetAside {
+    /// A run that has not begun.
+    pub(crate) fn new(run: Box<Run>) -> Self {
+        SetAside { fuel: 0, granted: 0, native: 0, last_step: i64::MIN, run }
+    }
+
+    /// Instructions and native steps so far.
+    pub(crate) fn spent(&self) -> u64 {
+        (self.granted - self.fuel).max(0) as u64
+    }
+
+    /// Sets what it may cost from here on: `slice` until it is left, `rest` (instructions and native steps, and time)
+    /// until it is stopped.
+    pub(crate) fn allow(&mut self, slice: &Budget, rest: (u64, Duration), memory: Option<u64>) {
+        let (spent, time) = (self.spent(), self.run.script_time());
+        let run = &mut *self.run;
+        run.pause_at = spent.saturating_add(slice.instructions);
+        run.pause_after = time.saturating_add(slice.timeout);
+        run.instructions = spent.saturating_add(rest.0).min(1 << 61);
+        run.timeout = time.saturating_add(rest.1);
+        run.memory = memory;
+        run.output = run.state.output_bytes.saturating_add(slice.output);
+        run.host_calls = run.state.host_calls.saturating_add(slice.host_calls);
+        run.pace = Pace::begin();
+    }
+}
+
+/// What came of a slice.
+pub(crate) struct Slice<R> {
+    pub result: R,
+    /// Of the run so far.
+    pub usage: Usage,
+    pub trip: Option<Trip>,
+    pub run: Option<SetAside>,
+}
+
+/// Goes on with a run that was set aside while `f` runs. With `trip` it is stopped for good before it goes on.
+pub(crate) fn metered_slice<R>(run: SetAside, stop: Option<Trip>, f: impl FnOnce() -> R) -> Slice<R> {
+    METER.with(|meter| {
+        let outer = Outer::set_aside(meter, run);
+        meter.arm();
+        if let Some(why) = stop {
+            trip(meter, why);
+        }
+        let result = f();
+        let mut run = meter.run.borrow_mut().take();
+        let (usage, trip) = match &mut run {
+            Some(run) => {
+                run.clock.stop();
+                (usage_of(meter, run), run.state.trip.take())
+            }
+            None => (Usage::default(), None),
+        };
+        let run = run.map(|run| SetAside {
+            fuel: meter.fuel.get(),
+            granted: meter.granted.get(),
+            native: meter.native.get(),
+            last_step: meter.last_step.get(),
+            run,
+        });
+        drop(outer);
+        Slice { result, usage, trip, run }
+    })
+}
+
+/// What came of a metered run.
+pub(crate) struct Metered<R> {
+    pub result: R,
+    pub usage: Usage,
+    pub trip: Option<Trip>,
+    pub run: Option<Box<Run>>,
+}
+
+#[cfg(test)]
+impl<R> Metered<R> {
+    pub(crate) fn split(self) -> (R, Usage, Option<Trip>) {
+        (self.result, self.usage, self.trip)
+    }
 }
 
 /// The state of an outer run while an inner one is metered; put back when dropped, also when a panic unwinds.
@@ -313,20 +506,19 @@ struct Outer<'a> {
     last_step: i64,
     tripped: bool,
     active: bool,
-    run: Option<Run>,
+    run: Option<Box<Run>>,
 }
 
 impl<'a> Outer<'a> {
-    fn set_aside(meter: &'a Meter, run: Run) -> Self {
-        let first = run.instructions.min(run.pace.slice) as i64;
+    fn set_aside(meter: &'a Meter, inner: SetAside) -> Self {
         Outer {
-            fuel: meter.fuel.replace(first),
-            granted: meter.granted.replace(first),
-            native: meter.native.replace(0),
-            last_step: meter.last_step.replace(i64::MIN),
+            fuel: meter.fuel.replace(inner.fuel),
+            granted: meter.granted.replace(inner.granted),
+            native: meter.native.replace(inner.native),
+            last_step: meter.last_step.replace(inner.last_step),
             tripped: meter.tripped.replace(false),
             active: meter.active.replace(true),
-            run: meter.run.borrow_mut().replace(run),
+            run: meter.run.borrow_mut().replace(inner.run),
             meter,
         }
     }
@@ -347,29 +539,67 @@ impl Drop for Outer<'_> {
 /// The slow path: decides whether the run goes on and hands out the next slice.
 #[cold]
 #[inline(never)]
-fn checkpoint(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
+fn checkpoint(vm: &VirtualMachine, at: At) -> Result<(), PyBaseExceptionRef> {
     METER.with(|meter| {
-        if !meter.active.get() || meter.tripped.get() {
-            meter.fuel.set(EMPTY);
-            return Err(stop_exception(vm));
+        loop {
+            if !meter.active.get() || meter.tripped.get() {
+                meter.fuel.set(EMPTY);
+                return Err(stop_exception(vm));
+            }
+            if let Some(why) = look(meter, vm) {
+                trip(meter, why);
+                return Err(stop_exception(vm));
+            }
+            if at == At::NativeWork || !is_due(meter) || !fiber::can_switch() {
+                return Ok(());
+            }
+            // The script is left here. When it goes on, the meter is as it was, and all is looked at anew.
+            fiber::switch(Wants::Slice);
         }
-        if let Some(why) = look(meter, vm) {
-            trip(meter, why);
-            return Err(stop_exception(vm));
-        }
-        Ok(())
     })
+}
+
+/// Where a checkpoint is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// In front of script code, or of a step of an iterator that could as well be script code: a task can be left here.
+    Probe,
+    /// In front of native work, perhaps with locks of the interpreter held.
+    NativeWork,
+}
+
+/// Whether the slice of a task is used up.
+fn is_due(meter: &Meter) -> bool {
+    let borrow = meter.run.borrow();
+    let Some(run) = borrow.as_ref() else { return false };
+    meter.spent() > run.pause_at || (run.pause_after < Duration::MAX && run.script_time() >= run.pause_after)
 }
 
 /// A checkpoint out of turn: a cancel that came before the run stops it before its first instruction.
 pub(crate) fn look_now(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
     METER.with(|meter| meter.arm());
-    checkpoint(vm)
+    checkpoint(vm, At::NativeWork)
+}
+
+/// The first look at a run: a cancel that came before it, and a budget of no time, stop it before its first instruction.
+/// The clock is not read, unless a hook wants to know.
+#[inline]
+pub(crate) fn enter(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
+    world::give_way(vm);
+    let uneventful = METER.with(|meter| {
+        meter.run.borrow().as_ref().is_some_and(|run| {
+            run.live.instructions.store(0, Ordering::Relaxed);
+            run.live.native_steps.store(0, Ordering::Relaxed);
+            run.hook.is_none() && !run.timeout.is_zero() && !run.cancel.load(Ordering::Acquire)
+        })
+    });
+    if uneventful { Ok(()) } else { look_now(vm) }
 }
 
 /// Looks at everything that can stop a run; hands out a slice where nothing does.
 fn look(meter: &Meter, vm: &VirtualMachine) -> Option<Trip> {
     world::give_way(vm);
+    meter.run.borrow_mut().as_mut()?.start_clock();
     if allocator::pressure() {
         let worth = meter.run.borrow().as_ref().is_some_and(|run| run.left() > run.pace.collection * 2);
         let began = Instant::now();
@@ -425,7 +655,10 @@ fn look(meter: &Meter, vm: &VirtualMachine) -> Option<Trip> {
         return Some(Trip::Limit(Limit::Instructions));
     }
     let left = run.left();
-    let slice = (run.instructions - spent).min(run.pace.next(Instant::now(), left)) as i64;
+    let mut slice = (run.instructions - spent).min(run.pace.next(Instant::now(), left));
+    // Past its slice a task goes on only where it cannot be left: until that can be asked again.
+    slice = slice.min(if spent > run.pause_at { MIN_SLICE } else { run.pause_at - spent });
+    let slice = slice as i64;
     meter.refill(slice);
     meter.granted.set(spent as i64 + slice);
     None
@@ -457,7 +690,7 @@ fn usage_of(meter: &Meter, run: &Run) -> Usage {
         peak_bytes: memory.peak_bytes,
         output_bytes: run.state.output_bytes,
         host_calls: run.state.host_calls,
-        elapsed: run.started.elapsed().saturating_sub(run.state.host_time),
+        elapsed: run.script_time(),
         host_time: run.state.host_time,
     }
 }

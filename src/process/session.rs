@@ -257,6 +257,9 @@ impl Session {
                 self.functions.push(function);
                 WireOp::SetFunction(name, u32::try_from(self.functions.len() - 1).unwrap_or(u32::MAX))
             }
+            Op::SetAwaitable(_) => {
+                return Err(Error::Setup("a sandbox in a worker process has no tasks that could await".to_owned()));
+            }
             #[cfg(feature = "test-hooks")]
             Op::HoldUp(_) => return Err(Error::Setup("a worker is held up by an attack".to_owned())),
         })

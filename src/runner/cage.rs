@@ -1,23 +1,26 @@
 //! The sandboxes of a runner, as scopes in its interpreter, and the running of scripts in them.
 
 use crate::budget::Budget;
-use crate::error::{BudgetExceeded, Error, ScriptException, Stopped, TraceEntry};
+use crate::error::{BudgetExceeded, ConversionError, Error, ScriptException, Stopped, TraceEntry};
 use crate::guard::{Ground, streams};
-use crate::host::{convert, function};
+use crate::host::{awaitable, convert, function};
 use crate::meter::allocator::{self, Account, MemoryLimits};
-use crate::meter::fuel::{self, LiveUsage, Run, RunState, Trip};
+use crate::meter::fuel::{self, Clock, LiveUsage, Metered, Run, Trip};
+use crate::runner::handover::{Queue, Watch};
+use crate::runner::tasks::Tasks;
 use crate::runner::world;
 use crate::sandbox::Config;
 use crate::script::{Script, ScriptId};
 use crate::usage::Usage;
-use crate::value::Value;
-use rustpython_vm::builtins::{PyBaseExceptionRef, PyCode, PyCoroutine, PyDictRef, PySet};
+use crate::value::{IntoArgs, Value};
+use rustpython_vm::builtins::{PyBaseExceptionRef, PyCode, PyCoroutine, PyDictRef, PyInt, PySet};
 use rustpython_vm::function::ArgMapping;
 use rustpython_vm::scope::Scope;
 use rustpython_vm::{AsObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Garbage of dropped sandboxes at which it is worth collecting.
 const GARBAGE_BYTES: u64 = 8 << 20;
@@ -31,11 +34,21 @@ const MAX_TRACEBACK: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SandboxId(pub u64);
 
-/// Everything on a runner's thread beside its interpreter.
-pub(crate) struct Cage<'vm> {
-    vm: &'vm VirtualMachine,
+/// The sandboxes of a runner, on the runner's own thread: what [`Runner::with`](crate::Runner::with) hands to its closure.
+///
+/// Its methods are those of [`Sandbox`](crate::Sandbox), with no hand-over between threads. Budgets, deadlines and
+/// the rest hold as they do there.
+pub struct Cage<'vm> {
+    pub(crate) vm: &'vm VirtualMachine,
+    /// Where the thread's jobs come from, to tell the runner's own sandboxes from others.
+    queue: Option<*const Queue>,
+    /// Who waits for the closure that runs, if one does.
+    pub(crate) waiting: Option<Arc<Watch>>,
+    /// Whether a call has begun and not ended: after a panic, the interpreter is not to be used any more.
+    pub(crate) inside: bool,
     ground: Ground,
-    scopes: HashMap<SandboxId, SandboxScope>,
+    pub(crate) tasks: Tasks,
+    pub(crate) scopes: HashMap<SandboxId, SandboxScope, BuildHasherDefault<IdHasher>>,
     scripts: HashMap<ScriptId, (Script, PyRef<PyCode>)>,
     /// Scripts loaded since those that nobody holds any more were last let go.
     loaded: usize,
@@ -43,9 +56,31 @@ pub(crate) struct Cage<'vm> {
     garbage_sandboxes: u32,
 }
 
-struct SandboxScope {
-    globals: PyDictRef,
-    account: Account,
+pub(crate) struct SandboxScope {
+    pub(crate) globals: PyDictRef,
+    pub(crate) account: Account,
+    /// The state of a run, kept from one to the next.
+    run: Cell<Option<Box<Run>>>,
+}
+
+/// Numbers that are given out one after the other need no mixing, beyond moving them to where the map looks.
+#[derive(Default)]
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 = id.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
 }
 
 /// What to do in a sandbox.
@@ -65,6 +100,8 @@ pub(crate) enum Op {
     /// Does nothing for a time, in native code that meets no checkpoint.
     #[cfg(feature = "test-hooks")]
     HoldUp(std::time::Duration),
+    /// Makes something that can be awaited a global.
+    SetAwaitable(String),
 }
 
 /// A call into a sandbox.
@@ -76,6 +113,15 @@ pub(crate) struct Call {
     pub op: Op,
 }
 
+/// Where something is to be done, and under which limits.
+pub(crate) struct Place<'a> {
+    pub sandbox: SandboxId,
+    pub config: &'a Arc<Config>,
+    pub budget: &'a Budget,
+    pub live: &'a Arc<LiveUsage>,
+    pub clock: Clock,
+}
+
 /// What came of a call.
 pub(crate) struct Done {
     pub result: Result<Value, Error>,
@@ -85,11 +131,15 @@ pub(crate) struct Done {
 
 impl<'vm> Cage<'vm> {
     /// Closes the interpreter off, and makes room for sandboxes.
-    pub(crate) fn new(vm: &'vm VirtualMachine) -> PyResult<Self> {
+    pub(crate) fn new(vm: &'vm VirtualMachine, queue: Option<&Queue>) -> PyResult<Self> {
         Ok(Cage {
             vm,
+            queue: queue.map(std::ptr::from_ref),
+            waiting: None,
+            inside: false,
             ground: Ground::prepare(vm)?,
-            scopes: HashMap::new(),
+            tasks: Tasks::default(),
+            scopes: HashMap::default(),
             scripts: HashMap::new(),
             loaded: 0,
             garbage_bytes: 0,
@@ -97,20 +147,41 @@ impl<'vm> Cage<'vm> {
         })
     }
 
-    /// Runs a call to its end.
-    pub(crate) fn run(&mut self, call: Call) -> Done {
+    /// Runs a call that was handed over to its end.
+    pub(crate) fn answer(&mut self, call: Call) -> Done {
         let _running = world::Running::begin(self.vm);
-        match self.try_run(call) {
-            Ok(done) => done,
-            // Before anything ran.
-            Err(error) => Done { result: Err(error), usage: Usage::default(), output: String::new() },
-        }
+        let place = Place {
+            sandbox: call.sandbox,
+            config: &call.config,
+            budget: &call.budget,
+            live: &call.live,
+            clock: Clock::started(),
+        };
+        self.perform(place, call.op)
+    }
+
+    /// Does an operation. The thread must be [`world::Running`].
+    pub(crate) fn perform(&mut self, place: Place<'_>, op: Op) -> Done {
+        let code = match &op {
+            Op::Run(script) | Op::Exec(script) => match self.load(script) {
+                Ok(code) => Some(code),
+                Err(error) => return Done::failed(error),
+            },
+            _ => None,
+        };
+        self.enter(place, |vm, globals| perform(vm, globals, op, code))
+    }
+
+    /// Whether this is the runner with that queue.
+    pub(crate) fn is_served_by(&self, queue: &Arc<Queue>) -> bool {
+        self.queue.is_some_and(|own| std::ptr::eq(own, Arc::as_ptr(queue)))
     }
 
     /// Forgets a sandbox.
     pub(crate) fn drop_sandbox(&mut self, id: SandboxId) {
-        let Some(scope) = self.scopes.remove(&id) else { return };
         let _running = world::Running::begin(self.vm);
+        self.end_tasks_of(id);
+        let Some(scope) = self.scopes.remove(&id) else { return };
         // Functions hold the globals, which hold the functions: cleared, most of a scope is freed at once. What is in
         // cycles of its own (classes) waits for a collection. No script code runs in this: outside of a run, every probe
         // refuses.
@@ -161,56 +232,56 @@ impl<'vm> Cage<'vm> {
         Ok(crate::compile::disassemble(&*self.load(script)?, self.vm))
     }
 
-    fn try_run(&mut self, call: Call) -> Result<Done, Error> {
+    /// The scope of a sandbox, made at its first use.
+    pub(crate) fn scope(&mut self, id: SandboxId) -> Result<&mut SandboxScope, Error> {
+        match self.scopes.entry(id) {
+            std::collections::hash_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                Ok(entry.insert(SandboxScope::new(&self.ground, self.vm)?))
+            }
+        }
+    }
+
+    /// Does `work` in a sandbox, inside the meters. The thread must be [`world::Running`].
+    pub(crate) fn enter(
+        &mut self,
+        place: Place<'_>,
+        work: impl FnOnce(&VirtualMachine, &PyDictRef) -> Performed,
+    ) -> Done {
         let vm = self.vm;
-        let code = match &call.op {
-            Op::Run(script) | Op::Exec(script) => Some(self.load(script)?),
-            _ => None,
+        let scope = match self.scope(place.sandbox) {
+            Ok(scope) => scope,
+            Err(error) => return Done::failed(error),
         };
-        let scope = match self.scopes.entry(call.sandbox) {
-            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(SandboxScope::new(&self.ground, vm)?),
+        let budget = place.budget;
+        let limits = match memory_limits(budget) {
+            Ok(limits) => limits,
+            Err(error) => return Done::failed(error),
         };
-        let budget = &call.budget;
-        let limits = memory_limits(budget)?;
-        let run = Run {
-            instructions: budget.instructions,
-            memory: limits.memory,
-            output: budget.output,
-            host_calls: budget.host_calls,
-            timeout: budget.timeout,
-            started: Instant::now(),
-            cancel: call.config.cancel.0.clone(),
-            hook: call.config.hook.clone(),
-            live: call.live,
-            pace: crate::meter::fuel::Pace::begin(),
-            state: RunState::default(),
-        };
+        let mut run = scope
+            .run
+            .take()
+            .unwrap_or_else(|| Run::new(place.config.cancel.0.clone(), place.config.hook.clone(), place.live.clone()));
+        run.begin(budget, limits.memory, place.clock);
         // A recursion limit of a run counts from where the run begins.
         let outer_limit = vm.recursion_limit.get();
         vm.recursion_limit.set(vm.current_recursion_depth() + budget.recursion);
-        let globals = scope.globals.clone();
-        let op = call.op;
-        let ((result, mut usage, trip), output) = streams::captured(|| {
-            allocator::billed(&scope.account, limits, || fuel::metered(run, || perform(vm, &globals, op, code)))
+        let (Metered { result, mut usage, trip, run }, output) = streams::captured(|| {
+            allocator::billed(&scope.account, limits, || {
+                fuel::metered(run, || {
+                    let result = fuel::enter(vm).and_then(|()| work(vm, &scope.globals));
+                    carry_out(vm, result)
+                })
+            })
         });
         vm.recursion_limit.set(outer_limit);
+        scope.run.set(run);
         usage.live_bytes = scope.account.held();
-        let result = match (trip, result) {
-            (Some(trip), Err(Failure::Exception(stop))) => Err(stopped(trip, budget, usage, stop.traceback)),
-            (Some(trip), _) => Err(stopped(trip, budget, usage, Vec::new())),
-            (None, Ok(value)) => Ok(value),
-            (None, Err(Failure::Exception(mut exception))) => {
-                exception.usage = Box::new(usage);
-                Err(Error::Exception(exception))
-            }
-            (None, Err(Failure::Other(error))) => Err(error),
-        };
-        Ok(Done { result, usage, output })
+        Done { result: outcome(trip, result, budget, usage), usage, output }
     }
 
     /// The instrumented code of a script on this interpreter.
-    fn load(&mut self, script: &Script) -> Result<PyRef<PyCode>, Error> {
+    pub(crate) fn load(&mut self, script: &Script) -> Result<PyRef<PyCode>, Error> {
         if let Some((_, code)) = self.scripts.get(&script.id()) {
             return Ok(code.clone());
         }
@@ -227,15 +298,22 @@ impl<'vm> Cage<'vm> {
     }
 }
 
+impl Done {
+    /// Before anything ran.
+    pub(crate) fn failed(error: Error) -> Self {
+        Done { result: Err(error), usage: Usage::default(), output: String::new() }
+    }
+}
+
 impl SandboxScope {
     fn new(ground: &Ground, vm: &VirtualMachine) -> Result<Self, Error> {
         let account = Account::open()
             .ok_or_else(|| Error::Setup("about a million sandboxes are alive; drop some first".to_owned()))?;
-        Ok(SandboxScope { globals: ground.new_globals(vm)?, account })
+        Ok(SandboxScope { globals: ground.new_globals(vm)?, account, run: Cell::new(None) })
     }
 }
 
-fn memory_limits(budget: &Budget) -> Result<MemoryLimits, Error> {
+pub(crate) fn memory_limits(budget: &Budget) -> Result<MemoryLimits, Error> {
     use crate::budget::Asked;
     if allocator::installed() {
         return Ok(MemoryLimits { memory: Some(budget.memory.value()), allocations: Some(budget.allocations.value()) });
@@ -251,15 +329,33 @@ fn memory_limits(budget: &Budget) -> Result<MemoryLimits, Error> {
 }
 
 /// Why an operation failed, if it did not trip.
-enum Failure {
+pub(crate) enum Failure {
     Exception(ScriptException),
     Other(Error),
 }
 
+/// What the host is told of a run that has ended.
+pub(crate) fn outcome(
+    trip: Option<Trip>,
+    result: Result<Value, Failure>,
+    budget: &Budget,
+    usage: Usage,
+) -> Result<Value, Error> {
+    match (trip, result) {
+        (None, Ok(value)) => Ok(value),
+        (Some(trip), Err(Failure::Exception(stop))) => Err(stopped(trip, budget, usage, stop.traceback)),
+        (Some(trip), _) => Err(stopped(trip, budget, usage, Vec::new())),
+        (None, Err(Failure::Exception(mut exception))) => {
+            exception.usage = Box::new(usage);
+            Err(Error::Exception(exception))
+        }
+        (None, Err(Failure::Other(error))) => Err(error),
+    }
+}
+
 /// Does the operation, inside the meters.
-fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<PyCode>>) -> Result<Value, Failure> {
-    // A cancel that came before, and a budget of nothing, stop the run before its first instruction.
-    let result = fuel::look_now(vm).and_then(|()| match op {
+fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<PyCode>>) -> Performed {
+    match op {
         Op::Run(_) => run_code(vm, globals, code).and_then(|result| drive(result, vm)).map(Ok),
         Op::Exec(_) => run_code(vm, globals, code).and_then(|result| drive(result, vm)).map(|_| Ok(vm.ctx.none())),
         Op::Call { name, args } => call_global(vm, globals, &name, args),
@@ -280,9 +376,23 @@ fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<
             std::thread::sleep(time);
             Ok(Ok(vm.ctx.none()))
         }
-    });
+        Op::SetAwaitable(name) => set_global(vm, globals, &name, awaitable::object(&name, vm)),
+    }
+}
+
+/// Copies what came of an operation out, inside the meters.
+pub(crate) fn carry_out(vm: &VirtualMachine, result: Performed) -> Result<Value, Failure> {
     match result {
         Ok(Ok(object)) => {
+            // What most calls answer takes no memory of the host's.
+            if vm.is_none(&object) {
+                return Ok(Value::None);
+            }
+            if let Some(int) = object.downcast_ref_if_exact::<PyInt>(vm)
+                && let Ok(small) = i64::try_from(int.as_bigint())
+            {
+                return Ok(Value::Int(small));
+            }
             let paused = allocator::pause();
             let value = convert::from_python(&object, vm);
             drop(paused);
@@ -293,7 +403,7 @@ fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<
     }
 }
 
-fn run_code(vm: &VirtualMachine, globals: &PyDictRef, code: Option<PyRef<PyCode>>) -> PyResult {
+pub(crate) fn run_code(vm: &VirtualMachine, globals: &PyDictRef, code: Option<PyRef<PyCode>>) -> PyResult {
     match code {
         Some(code) => {
             // The interpreter makes this set itself for a module that annotates its variables, but not for one that
@@ -309,19 +419,22 @@ fn run_code(vm: &VirtualMachine, globals: &PyDictRef, code: Option<PyRef<PyCode>
     }
 }
 
-type Performed = PyResult<Result<PyObjectRef, Error>>;
+/// What came of an operation: an object, why it could not be done, or an exception.
+pub(crate) type Performed = PyResult<Result<PyObjectRef, Error>>;
 
-fn call_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, args: Vec<Value>) -> Performed {
+/// Calls a global function, and drives what it answers, if that is a coroutine.
+pub(crate) fn call_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, args: impl IntoArgs) -> Performed {
     let function = match globals.get_item_opt(name, vm)? {
         Some(function) if public(name) => function,
         _ => return Ok(Err(Error::Setup(format!("the sandbox has no global named '{name}' to call")))),
     };
-    let mut objects = Vec::with_capacity(args.len());
-    for arg in &args {
-        match convert::to_python(arg, vm) {
-            Ok(object) => objects.push(object),
-            Err(error) => return Ok(Err(error.into())),
-        }
+    let mut objects = Vec::new();
+    let converted = args.each(&mut |arg| {
+        objects.push(convert::to_python(&arg, vm)?);
+        Ok::<(), ConversionError>(())
+    });
+    if let Err(error) = converted {
+        return Ok(Err(error.into()));
     }
     function.call(objects, vm).and_then(|result| drive(result, vm)).map(Ok)
 }
@@ -340,7 +453,7 @@ fn public(name: &str) -> bool {
 }
 
 /// Runs a coroutine that a call answered to its end. There is no event loop: what it awaits must be coroutines.
-fn drive(result: PyObjectRef, vm: &VirtualMachine) -> PyResult {
+pub(crate) fn drive(result: PyObjectRef, vm: &VirtualMachine) -> PyResult {
     if result.downcast_ref::<PyCoroutine>().is_none() {
         return Ok(result);
     }

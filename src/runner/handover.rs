@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// once, cost no system call.
 const SPIN: Duration = Duration::from_micros(20);
 
+/// How often one who waits for a job of many calls looks whether it is still in the same one.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// How often a waiting side looks at the clock while it spins.
 const SPINS_PER_LOOK: u32 = 32;
 
@@ -137,11 +140,35 @@ pub(crate) struct Watch {
     /// Nanoseconds spent in host functions, and since when in one now (plus one; 0 outside).
     in_host: AtomicU64,
     in_host_since: AtomicU64,
-    caller: Thread,
+    caller: Caller,
     pub(crate) live: Arc<LiveUsage>,
+    /// For a job that makes many calls: odd while it is in one, and how long that one may take, in nanoseconds.
+    calls: AtomicU64,
+    call_patience: AtomicU64,
+}
+
+/// Who waits for an answer.
+enum Caller {
+    Thread(Thread),
+    #[cfg(feature = "async")]
+    Future(Mutex<Option<std::task::Waker>>),
 }
 
 impl Watch {
+    /// Tells the caller that there is something to see.
+    pub(crate) fn wake(&self) {
+        match &self.caller {
+            Caller::Thread(thread) => thread.unpark(),
+            #[cfg(feature = "async")]
+            Caller::Future(waker) => {
+                let waker = waker.lock().take();
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+            }
+        }
+    }
+
     fn now(&self) -> u64 {
         self.born.elapsed().as_nanos() as u64
     }
@@ -149,6 +176,27 @@ impl Watch {
     /// The job begins: its deadline runs from here.
     pub(crate) fn begin(&self) {
         self.began.store(self.now() + 1, Ordering::Release);
+    }
+
+    /// A job that makes many calls begins one. The clock is not read: the waiting side looks whether it is still the same
+    /// call.
+    pub(crate) fn begin_call(&self, patience: Duration) {
+        let nanos = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
+        self.call_patience.store(nanos, Ordering::Relaxed);
+        // Only the runner's thread writes it.
+        self.calls.store(self.calls.load(Ordering::Relaxed) + 1, Ordering::Release);
+    }
+
+    /// The call ends.
+    pub(crate) fn end_call(&self) {
+        self.calls.store(self.calls.load(Ordering::Relaxed) + 1, Ordering::Release);
+    }
+
+    /// Nanoseconds in host functions so far, the one that runs included.
+    fn host_nanos(&self) -> u64 {
+        let since = self.in_host_since.load(Ordering::Acquire);
+        let now = if since > 0 { self.now().saturating_sub(since - 1) } else { 0 };
+        self.in_host.load(Ordering::Acquire) + now
     }
 
     /// A host function begins; its time is not the script's.
@@ -167,7 +215,12 @@ impl Watch {
     /// The runner is about to be parked for good. Called from inside the allocator: does not allocate.
     pub(crate) fn lost_to_memory(&self) {
         self.state.store(OUT_OF_MEMORY, Ordering::Release);
-        self.caller.unpark();
+        // A future is woken by the look-out, as its waker may allocate.
+        match &self.caller {
+            Caller::Thread(thread) => thread.unpark(),
+            #[cfg(feature = "async")]
+            Caller::Future(_) => {}
+        }
     }
 
     /// The usage that other threads can see: as of the last checkpoint.
@@ -180,6 +233,12 @@ impl Watch {
             host_time: Duration::from_nanos(self.in_host.load(Ordering::Acquire)),
             ..Usage::default()
         }
+    }
+
+    /// Whether a future that waits is to look: there will be no answer, or it is late.
+    #[cfg(feature = "async")]
+    pub(crate) fn wants_a_look(&self, patience: Duration) -> bool {
+        self.state.load(Ordering::Acquire) != PENDING || self.elapsed().is_some_and(|elapsed| elapsed > patience)
     }
 
     /// Script time since the job began. `None` before that.
@@ -197,6 +256,16 @@ impl Watch {
 
 /// Makes the two ends of an answer. `live` is where the run publishes its usage.
 pub(crate) fn reply<T>(live: Arc<LiveUsage>) -> (Answer<T>, Waiter<T>) {
+    reply_to(Caller::Thread(std::thread::current()), live)
+}
+
+/// The same for a caller that is a future.
+#[cfg(feature = "async")]
+pub(crate) fn reply_to_future<T>(live: Arc<LiveUsage>) -> (Answer<T>, Waiter<T>) {
+    reply_to(Caller::Future(Mutex::new(None)), live)
+}
+
+fn reply_to<T>(caller: Caller, live: Arc<LiveUsage>) -> (Answer<T>, Waiter<T>) {
     let shared = Arc::new(Shared {
         watch: Arc::new(Watch {
             state: AtomicU8::new(PENDING),
@@ -204,8 +273,10 @@ pub(crate) fn reply<T>(live: Arc<LiveUsage>) -> (Answer<T>, Waiter<T>) {
             began: AtomicU64::new(0),
             in_host: AtomicU64::new(0),
             in_host_since: AtomicU64::new(0),
-            caller: std::thread::current(),
+            caller,
             live,
+            calls: AtomicU64::new(0),
+            call_patience: AtomicU64::new(0),
         }),
         value: Mutex::new(None),
     });
@@ -238,7 +309,7 @@ impl<T> Drop for Answer<T> {
     fn drop(&mut self) {
         let watch = &self.shared.watch;
         let _ = watch.state.compare_exchange(PENDING, ABANDONED, Ordering::AcqRel, Ordering::Acquire);
-        watch.caller.unpark();
+        watch.wake();
     }
 }
 
@@ -266,25 +337,11 @@ impl<T> Waiter<T> {
     ///
     /// A job that has not begun waits behind others, each with a caller of its own who gives up on it in time.
     pub(crate) fn wait(self, patience: Duration) -> Result<T, NoAnswer> {
+        self.spin();
         let watch = &self.shared.watch;
-        let spin_start = Instant::now();
-        'spin: loop {
-            for _ in 0..SPINS_PER_LOOK {
-                if watch.state.load(Ordering::Acquire) != PENDING {
-                    break 'spin;
-                }
-                std::hint::spin_loop();
-            }
-            if spin_start.elapsed() > SPIN {
-                break;
-            }
-        }
         loop {
-            match watch.state.load(Ordering::Acquire) {
-                ANSWERED => break,
-                ABANDONED => return Err(NoAnswer::Lost),
-                OUT_OF_MEMORY => return Err(NoAnswer::OutOfMemory(watch.usage())),
-                _ => {}
+            if let Some(answer) = self.answer() {
+                return answer;
             }
             let nap = match watch.elapsed() {
                 // Looks again from time to time, as no wake-up tells that the job has begun or left a host function.
@@ -294,6 +351,80 @@ impl<T> Waiter<T> {
             };
             std::thread::park_timeout(nap);
         }
-        self.shared.value.lock().take().ok_or(NoAnswer::Lost)
+    }
+
+    /// Waits for a job that makes many calls: for each as long as it may take by what the job said when it began it, and
+    /// at most `patience` for what lies between two.
+    pub(crate) fn wait_for_calls(self, patience: Duration) -> Result<T, NoAnswer> {
+        self.spin();
+        let watch = &self.shared.watch;
+        let mut seen = watch.calls.load(Ordering::Acquire);
+        let (mut since, mut host) = (Instant::now(), watch.host_nanos());
+        loop {
+            if let Some(answer) = self.answer() {
+                return answer;
+            }
+            let calls = watch.calls.load(Ordering::Acquire);
+            if calls != seen || watch.began.load(Ordering::Acquire) == 0 {
+                (seen, since, host) = (calls, Instant::now(), watch.host_nanos());
+            }
+            let (patience, host) = if calls % 2 == 1 {
+                let patience = Duration::from_nanos(watch.call_patience.load(Ordering::Relaxed));
+                (patience, Duration::from_nanos(watch.host_nanos().saturating_sub(host)))
+            } else {
+                (patience, Duration::ZERO)
+            };
+            if since.elapsed().saturating_sub(host) > patience {
+                return Err(NoAnswer::Stuck(watch.usage()));
+            }
+            std::thread::park_timeout(LOOK);
+        }
+    }
+
+    /// What a future answers that waits for this, as [`Waiter::wait`].
+    #[cfg(feature = "async")]
+    pub(crate) fn poll(
+        &self,
+        patience: Duration,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<T, NoAnswer>> {
+        use std::task::Poll;
+        let watch = &self.shared.watch;
+        if let Caller::Future(waker) = &watch.caller {
+            *waker.lock() = Some(context.waker().clone());
+        }
+        if let Some(answer) = self.answer() {
+            return Poll::Ready(answer);
+        }
+        match watch.elapsed() {
+            Some(elapsed) if elapsed > patience => Poll::Ready(Err(NoAnswer::Stuck(watch.usage()))),
+            _ => Poll::Pending,
+        }
+    }
+
+    fn spin(&self) {
+        let spin_start = Instant::now();
+        loop {
+            for _ in 0..SPINS_PER_LOOK {
+                if self.shared.watch.state.load(Ordering::Acquire) != PENDING {
+                    return;
+                }
+                std::hint::spin_loop();
+            }
+            if spin_start.elapsed() > SPIN {
+                return;
+            }
+        }
+    }
+
+    /// The answer, or that there will be none; `None` as long as that is open.
+    fn answer(&self) -> Option<Result<T, NoAnswer>> {
+        let watch = &self.shared.watch;
+        match watch.state.load(Ordering::Acquire) {
+            ANSWERED => Some(self.shared.value.lock().take().ok_or(NoAnswer::Lost)),
+            ABANDONED => Some(Err(NoAnswer::Lost)),
+            OUT_OF_MEMORY => Some(Err(NoAnswer::OutOfMemory(watch.usage()))),
+            _ => None,
+        }
     }
 }

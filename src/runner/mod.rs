@@ -4,19 +4,27 @@
 //! * [`handover`]: how calls reach it and answers come back, with a deadline.
 //! * [`interpreter`]: how its interpreter is made.
 //! * [`cage`]: the sandboxes on it, as scopes, and the running of scripts in them.
+//! * [`fiber`], [`tasks`]: scripts that are left in the middle and taken up again.
+//! * `pending`: jobs that a future waits for.
+//! * [`with`]: many calls in one hand-over.
 //! * [`world`]: garbage collection among several runners.
 
 pub(crate) mod cage;
+pub(crate) mod fiber;
 pub(crate) mod handover;
 pub(crate) mod interpreter;
+#[cfg(feature = "async")]
+pub(crate) mod pending;
+pub(crate) mod tasks;
 pub(crate) mod thread;
+mod with;
 pub(crate) mod world;
 
 use crate::error::Error;
 use crate::meter::fuel::LiveUsage;
 use crate::usage::Usage;
 use cage::Cage;
-use handover::{NoAnswer, Queue, Watch};
+use handover::{Answer, Job, NoAnswer, Queue, Watch};
 use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -49,13 +57,13 @@ const STACK: usize = 256 << 20;
 /// ```
 #[derive(Clone)]
 pub struct Runner {
-    lease: Arc<Lease>,
+    pub(crate) lease: Arc<Lease>,
 }
 
 /// A hold on a runner thread. When the last one goes, a runner that is still well is kept for the next
 /// [`Runner::new`], as interpreters cannot be given back to the system.
-struct Lease {
-    queue: Arc<Queue>,
+pub(crate) struct Lease {
+    pub(crate) queue: Arc<Queue>,
 }
 
 static IDLE: Mutex<Vec<Arc<Queue>>> = Mutex::new(Vec::new());
@@ -124,7 +132,19 @@ impl Runner {
             return Err(CallError::WithinItself);
         }
         let (answer, waiter) = handover::reply::<Result<T, String>>(live);
-        let pushed = self.lease.queue.push(Box::new(move |cage| {
+        if !self.lease.queue.push(Runner::answering(answer, job)) {
+            return Err(CallError::NoAnswer(NoAnswer::Lost));
+        }
+        let watch = waiter.watch().clone();
+        self.take(waiter.wait(patience), &watch)
+    }
+
+    /// A job that gives its answer, also when it panics.
+    fn answering<T: Send + 'static>(
+        answer: Answer<Result<T, String>>,
+        job: impl FnOnce(&mut Cage<'_>, &Arc<Watch>) -> T + Send + 'static,
+    ) -> Job {
+        Box::new(move |cage| {
             let watch = answer.watch().clone();
             watch.begin();
             match catch_unwind(AssertUnwindSafe(|| thread::watched(&watch, || job(cage, &watch)))) {
@@ -134,12 +154,12 @@ impl Runner {
                     resume_unwind(panic);
                 }
             }
-        }));
-        if !pushed {
-            return Err(CallError::NoAnswer(NoAnswer::Lost));
-        }
-        let watch = waiter.watch().clone();
-        match waiter.wait(patience) {
+        })
+    }
+
+    /// Takes an answer; without one, the runner is retired.
+    fn take<T>(&self, answer: Result<Result<T, String>, NoAnswer>, watch: &Watch) -> Result<T, CallError> {
+        match answer {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(message)) => {
                 self.lease.queue.retire();

@@ -3,7 +3,7 @@
 use crate::meter::{allocator, fuel};
 use crate::runner::cage::Cage;
 use crate::runner::handover::{Queue, Watch};
-use crate::runner::{interpreter, world};
+use crate::runner::{fiber, interpreter, world};
 use parking_lot::Mutex;
 use rustpython_vm::VirtualMachine;
 use rustpython_vm::vm::thread::{current_vm_is_set, save_current_thread};
@@ -35,7 +35,7 @@ fn serve(queue: &Queue) {
         return;
     };
     interpreter.enter(|vm| {
-        let Ok(mut cage) = Cage::new(vm) else {
+        let Ok(mut cage) = Cage::new(vm, Some(queue)) else {
             queue.retire();
             return;
         };
@@ -82,11 +82,15 @@ fn current_watch() -> Option<Arc<Watch>> {
 /// Runs host code: detached from the interpreter, so that nobody's collection waits for it, and off the script's clock.
 pub(crate) fn on_the_hosts_time<R>(vm: &VirtualMachine, f: impl FnOnce() -> R) -> R {
     let watch = current_watch();
+    fuel::with_run(fuel::Run::start_clock);
     let began = Instant::now();
     if let Some(watch) = &watch {
         watch.enter_host();
     }
+    // The host's own code is not left in the middle, whatever it calls.
+    let held = fiber::hold();
     let result = world::detached(vm, f);
+    drop(held);
     if let Some(watch) = &watch {
         watch.leave_host();
     }

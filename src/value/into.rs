@@ -150,6 +150,15 @@ impl<T: IntoValue> IntoValue for BTreeSet<T> {
 pub trait IntoArgs {
     /// Converts.
     fn into_args(self) -> Vec<Value>;
+
+    /// Converts one after the other, with no list made of them.
+    #[doc(hidden)]
+    fn each<Failed>(self, take: &mut dyn FnMut(Value) -> Result<(), Failed>) -> Result<(), Failed>
+    where
+        Self: Sized,
+    {
+        self.into_args().into_iter().try_for_each(take)
+    }
 }
 
 impl IntoArgs for Vec<Value> {
@@ -177,6 +186,13 @@ macro_rules! tuples {
             fn into_args(self) -> Vec<Value> {
                 let ($($name,)*) = self;
                 vec![$($name.into_value()),*]
+            }
+
+            #[allow(non_snake_case)]
+            fn each<Failed>(self, take: &mut dyn FnMut(Value) -> Result<(), Failed>) -> Result<(), Failed> {
+                let ($($name,)*) = self;
+                $(take($name.into_value())?;)*
+                Ok(())
             }
         }
     };

@@ -1,6 +1,7 @@
 //! The integration tests, one binary: a topic a module.
 
 mod api;
+mod asynchronous;
 mod cli;
 mod escapes;
 mod fuzz;
@@ -11,7 +12,9 @@ mod process;
 mod repeatable;
 mod support;
 mod tables;
+mod tasks;
 mod values;
+mod with;
 
 #[global_allocator]
 static ALLOCATOR: pycage::MeteredAlloc = pycage::MeteredAlloc::system();

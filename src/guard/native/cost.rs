@@ -61,8 +61,8 @@ pub(super) fn unbilled(bytes: usize, vm: &VirtualMachine) -> PyResult<()> {
         if run.cancel.load(Ordering::Acquire) {
             return Some(Trip::Cancelled);
         }
-        let elapsed = run.started.elapsed().saturating_sub(run.state.host_time);
-        (elapsed > run.timeout).then_some(Trip::Limit(Limit::Time))
+        run.start_clock();
+        (run.script_time() > run.timeout).then_some(Trip::Limit(Limit::Time))
     });
     match late.flatten() {
         Some(why) => Err(fuel::trip_now(why, vm)),

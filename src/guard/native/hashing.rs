@@ -13,7 +13,6 @@ use rustpython_vm::{Py, PyObject, PyResult, VirtualMachine};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
-use std::time::Instant;
 
 /// From this many bits on an int may share its hash.
 pub(super) const SHARED_FROM: u64 = 61;
@@ -30,9 +29,11 @@ const UNKNOWN: u64 = 64;
 /// How fast the clock comes round when classes are not followed: once in 128 hashes.
 const UNKNOWN_BYTES: usize = 1 << 16;
 
+/// What is known of the ints of a run.
 #[derive(Default)]
-struct Classes {
-    run: Option<Instant>,
+pub(crate) struct Classes {
+    /// [`fuel::Run::serial`](crate::meter::fuel::Run::serial).
+    run: Option<u64>,
     /// By hash, the first int that had it.
     first: HashMap<u64, u64>,
     /// By hash, all ints that had it, where there are several.
@@ -41,6 +42,11 @@ struct Classes {
 
 thread_local! {
     static CLASSES: RefCell<Classes> = RefCell::default();
+}
+
+/// Puts what is known of another run in place, and what was there into `classes`.
+pub(crate) fn exchange(classes: &mut Classes) {
+    CLASSES.with_borrow_mut(|current| std::mem::swap(current, classes));
 }
 
 /// A dict takes the absolute value of a hash, and the least integer has none: it would panic, or look for a free place
@@ -104,7 +110,7 @@ pub(crate) fn guard_script_hash(class: &Py<PyType>) {
 
 /// To be called before an int of [`SHARED_FROM`] bits or more is hashed.
 pub(super) fn check(int: &PyInt, vm: &VirtualMachine) -> PyResult<()> {
-    let Some(run) = fuel::with_run(|run| run.started) else { return Ok(()) };
+    let Some(run) = fuel::with_run(|run| run.serial) else { return Ok(()) };
     let value = int.as_bigint();
     let class = u64::try_from(&(value % MODULUS)).unwrap_or_else(|_| u64::try_from(&(-value % MODULUS)).unwrap_or(0));
     // The sign, the length and the lowest words tell two ints apart that were not made to be confused.
@@ -121,7 +127,7 @@ pub(super) fn check(int: &PyInt, vm: &VirtualMachine) -> PyResult<()> {
 }
 
 /// Other ints in the class, `None` where it is not followed.
-fn chain(run: Instant, class: u64, identity: u64) -> Option<u64> {
+fn chain(run: u64, class: u64, identity: u64) -> Option<u64> {
     // What is kept here is not the script's memory.
     let _paused = allocator::pause();
     CLASSES.with_borrow_mut(|classes| {

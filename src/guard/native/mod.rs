@@ -10,6 +10,7 @@
 //! * [`recursion`]: how deep native code may call itself.
 //! * [`iterators`], [`int`], [`sequence`], [`containers`], [`text`], [`charset`], [`format`], [`classes`], [`compare`]: the guards.
 //! * [`multiply`]: where instrumented code sends `*`.
+//! * [`finalisers`]: where a task is not left.
 //! * [`hashing`]: ints that were made to collide.
 //! * [`functions`]: built-in functions that no slot sees.
 //! * [`results`]: checks for opcodes that no slot sees.
@@ -19,6 +20,7 @@ mod classes;
 mod compare;
 mod containers;
 mod cost;
+mod finalisers;
 pub(crate) mod format;
 mod functions;
 pub(crate) mod hashing;
@@ -47,6 +49,7 @@ pub(crate) fn install(vm: &VirtualMachine) {
         let _ = vm.import(module, 0);
     }
     let types = patch::native_types(vm);
+    finalisers::install(vm);
     iterators::install(&types, vm);
     int::install(&types, vm);
     sequence::install(&types, vm);

@@ -16,6 +16,11 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
+/// Sets the levels of a script that is taken up again, and answers those of the one that is left.
+pub(crate) fn exchange(levels: u32) -> u32 {
+    DEPTH.replace(levels)
+}
+
 /// A level of native recursion, until it is dropped.
 pub(crate) struct Level(());
 

@@ -28,7 +28,18 @@ pub(crate) struct MemoryBill {
 
 /// Bills this thread's allocations to `account` while `f` runs. Nests.
 pub(crate) fn billed<R>(account: &Account, limits: MemoryLimits, f: impl FnOnce() -> R) -> R {
-    let _restore = CURRENT.with(|current| Billing::begin(current, account.tag, limits));
+    billed_on(account, limits, MemoryBill::default(), f)
+}
+
+/// [`billed`], going on from an earlier bill.
+pub(crate) fn billed_on<R>(account: &Account, limits: MemoryLimits, before: MemoryBill, f: impl FnOnce() -> R) -> R {
+    let _restore = CURRENT.with(|current| {
+        let billing = Billing::begin(current, account.tag, limits);
+        current.peak.set(current.peak.get().max(before.peak_bytes as i64));
+        current.allocations.set(before.allocations);
+        current.allocated_bytes.set(before.allocated_bytes);
+        billing
+    });
     f()
 }
 

@@ -87,7 +87,7 @@ pub(crate) fn warm(
     crate::meter::allocator::set_lost_hook(serve::out_of_memory);
     let interpreter = interpreter::create();
     interpreter.enter(|vm| {
-        let Ok(mut cage) = Cage::new(vm) else { give_up("the interpreter did not come up") };
+        let Ok(mut cage) = Cage::new(vm, None) else { give_up("the interpreter did not come up") };
         if let Err(error) = serve::rehearse(&mut cage) {
             give_up(&format!("the first script failed: {error}"));
         }

@@ -87,7 +87,7 @@ tick(2)
     for op in [Op::Run(script.clone()), Op::Run(script), call, Op::Get("tick".to_owned())] {
         let budget = Budget::default().timeout(Duration::from_secs(60));
         let call = cage::Call { sandbox: id, config: config.clone(), budget, live: Arc::default(), op };
-        cage.run(call).result?;
+        cage.answer(call).result?;
     }
     cage.drop_sandbox(id);
     Ok(())
@@ -210,7 +210,7 @@ impl Worker<'_, '_> {
         };
         let budget = if self.unguarded { no_budget(budget) } else { budget };
         match op {
-            Ok(op) => self.cage.run(cage::Call { sandbox: self.sandbox, config, budget, live: Arc::default(), op }),
+            Ok(op) => self.cage.answer(cage::Call { sandbox: self.sandbox, config, budget, live: Arc::default(), op }),
             Err(error) => failed(error),
         }
     }

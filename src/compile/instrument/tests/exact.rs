@@ -145,7 +145,7 @@ fn slices_do_not_show_in_the_bill() {
                     fuel::step(vm).unwrap();
                 }
             };
-            let (_, usage, _) = fuel::metered(run(PLENTY), count);
+            let (_, usage, _) = fuel::metered(run(PLENTY), count).split();
             (usage.instructions, usage.native_steps)
         };
         // The first step, and the first after the probe, are free.

@@ -147,7 +147,7 @@ fn special_methods_need_the_real_super() {
             let scope = vm.new_scope_with_builtins();
             scope.globals.set_item("super", vm.ctx.types.tuple_type.to_owned().into(), vm).unwrap();
             let raised = super::raised(
-                &fuel::metered(super::run(super::PLENTY), || vm.run_code_obj(code, scope)).0.unwrap_err(),
+                &fuel::metered(super::run(super::PLENTY), || vm.run_code_obj(code, scope)).result.unwrap_err(),
                 vm,
             );
             assert_eq!(raised.class, "TypeError", "{source}");

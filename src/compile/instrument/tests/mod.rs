@@ -17,7 +17,7 @@ use rustpython_vm::function::{FuncArgs, PosArgs};
 use rustpython_vm::{AsObject, Interpreter, PyObjectRef, PyRef, PyResult, VirtualMachine};
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Every name is allowed.
 const OPEN: NamePolicy =
@@ -137,23 +137,26 @@ fn raised(exception: &PyBaseExceptionRef, vm: &VirtualMachine) -> Raised {
 
 /// Runs code under an instruction limit.
 fn metered(vm: &VirtualMachine, code: PyRef<PyCode>, limit: u64) -> (Outcome, Usage, Option<Trip>) {
-    fuel::metered(run(limit), || execute(vm, code))
+    fuel::metered(run(limit), || execute(vm, code)).split()
 }
 
-fn run(limit: u64) -> Run {
-    Run {
+fn run(limit: u64) -> Box<Run> {
+    Box::new(Run {
         instructions: limit,
         memory: None,
         output: u64::MAX,
         host_calls: u64::MAX,
         timeout: Duration::from_secs(600),
-        started: Instant::now(),
+        clock: fuel::Clock::started(),
         cancel: Default::default(),
         hook: None,
         live: Default::default(),
         pace: crate::meter::fuel::Pace::begin(),
         state: RunState::default(),
-    }
+        serial: fuel::next_serial(),
+        pause_at: u64::MAX,
+        pause_after: Duration::MAX,
+    })
 }
 
 /// A code object and those nested in it.

@@ -48,7 +48,7 @@ pub(super) fn run(vm: &VirtualMachine, source: &str, instructions: u64) -> Outco
     let code = vm.compile(source, compiler::Mode::Exec, "<test>").unwrap_or_else(|error| panic!("{source}: {error}"));
     let scope = vm.new_scope_with_builtins();
     let started = Instant::now();
-    let (result, usage, trip) = fuel::metered(budget(instructions), || vm.run_code_obj(code, scope.clone()));
+    let (result, usage, trip) = fuel::metered(budget(instructions), || vm.run_code_obj(code, scope.clone())).split();
     let elapsed = started.elapsed();
     let value = match result {
         Err(error) => Err(describe(vm, &error)),
@@ -62,23 +62,26 @@ pub(super) fn run(vm: &VirtualMachine, source: &str, instructions: u64) -> Outco
 
 /// Runs `f` under a budget that is enough for anything.
 pub(crate) fn measured<R>(f: impl FnOnce() -> R) -> (R, Usage, Option<Trip>) {
-    fuel::metered(budget(1 << 40), f)
+    fuel::metered(budget(1 << 40), f).split()
 }
 
-fn budget(instructions: u64) -> Run {
-    Run {
+fn budget(instructions: u64) -> Box<Run> {
+    Box::new(Run {
         instructions,
         memory: Some(64 << 20),
         output: 1 << 20,
         host_calls: 1,
         timeout: Duration::from_secs(120),
-        started: Instant::now(),
+        clock: fuel::Clock::started(),
         cancel: Arc::new(AtomicBool::new(false)),
         hook: None,
         live: Arc::new(LiveUsage::default()),
         pace: crate::meter::fuel::Pace::begin(),
         state: RunState::default(),
-    }
+        serial: fuel::next_serial(),
+        pause_at: u64::MAX,
+        pause_after: Duration::MAX,
+    })
 }
 
 fn describe(vm: &VirtualMachine, error: &PyBaseExceptionRef) -> String {

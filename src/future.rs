@@ -1,0 +1,204 @@
+//! Async hosts (feature `async`): calls that do not block, on any executor, and host functions that are futures.
+
+use crate::budget::Budget;
+use crate::error::Error;
+use crate::host::awaitable::Request;
+use crate::host::function::{CallFailure, IntoAnswer, convert_argument};
+use crate::runner::fiber::Reply;
+use crate::runner::tasks::Start;
+use crate::sandbox::Sandbox;
+use crate::task::{Progress, Task};
+use crate::value::{FromValue, IntoArgs, Value};
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a call runs on its runner before others have their turn, and before it is noticed that nobody waits any more.
+const SLICE: u64 = 100_000;
+const SLICE_TIME: Duration = Duration::from_millis(5);
+
+type Answer = Pin<Box<dyn Future<Output = Result<Value, CallFailure>> + Send>>;
+
+/// The async functions of a sandbox, by their names.
+pub(crate) type AsyncFunctions = HashMap<String, Arc<dyn Fn(Vec<Value>) -> Answer + Send + Sync>>;
+
+/// Closures that scripts can await: up to eight arguments that are [`FromValue`], answering a future of a value or of a
+/// `Result` of one. See [`Sandbox::async_function`].
+pub trait AsyncHostFunction<Args>: Send + Sync + 'static {
+    /// Starts a call with converted arguments.
+    fn call(&self, args: Vec<Value>) -> Pin<Box<dyn Future<Output = Result<Value, CallFailure>> + Send>>;
+}
+
+macro_rules! async_host_function {
+    ($count:literal: $($arg:ident)*) => {
+        impl<Function, Out, $($arg),*> AsyncHostFunction<($($arg,)*)> for Function
+        where
+            Function: Fn($($arg),*) -> Out + Send + Sync + 'static,
+            Out: Future + Send + 'static,
+            Out::Output: IntoAnswer,
+            $($arg: FromValue,)*
+        {
+            #[allow(unused_mut, unused_variables, unused_assignments, non_snake_case)]
+            fn call(&self, args: Vec<Value>) -> Answer {
+                let started = (|| {
+                    if args.len() != $count {
+                        return Err(CallFailure::Arguments(format!(
+                            concat!("takes ", stringify!($count), " positional arguments but {} were given"),
+                            args.len()
+                        )));
+                    }
+                    let mut args = args.into_iter();
+                    let mut position = 0;
+                    $(
+                        position += 1;
+                        let $arg = convert_argument::<$arg>(args.next(), position)?;
+                    )*
+                    Ok(self($($arg),*))
+                })();
+                Box::pin(async move { started?.await.into_answer().map_err(CallFailure::Failed) })
+            }
+        }
+    };
+}
+async_host_function!(0:);
+async_host_function!(1: A);
+async_host_function!(2: A B);
+async_host_function!(3: A B C);
+async_host_function!(4: A B C D);
+async_host_function!(5: A B C D E);
+async_host_function!(6: A B C D E F);
+async_host_function!(7: A B C D E F G);
+async_host_function!(8: A B C D E F G H);
+
+impl Sandbox {
+    /// [`Sandbox::eval`], without blocking: the future can be polled on any executor. The budget is the sandbox's.
+    ///
+    /// Dropping the future cancels the run: no further code of it runs once its slice, of some milliseconds, is over.
+    ///
+    /// # Errors
+    /// As [`Sandbox::eval`].
+    ///
+    /// ```
+    /// # fn block_on<F: std::future::Future>(future: F) -> F::Output {
+    /// #     use std::task::{Context, Poll, Wake, Waker};
+    /// #     struct Unpark(std::thread::Thread);
+    /// #     impl Wake for Unpark { fn wake(self: std::sync::Arc<Self>) { self.0.unpark() } }
+    /// #     let waker = Waker::from(std::sync::Arc::new(Unpark(std::thread::current())));
+    /// #     let mut future = std::pin::pin!(future);
+    /// #     loop {
+    /// #         if let Poll::Ready(out) = future.as_mut().poll(&mut Context::from_waker(&waker)) { return out }
+    /// #         std::thread::park();
+    /// #     }
+    /// # }
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// assert_eq!(block_on(sandbox.eval_async::<i64>("sum(range(10))"))?, 45);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    pub async fn eval_async<T: FromValue>(&mut self, source: &str) -> Result<T, Error> {
+        let script = self.compile_async("<script>", source).await?;
+        self.drive_async(Start::Run(script)).await
+    }
+
+    /// [`Sandbox::call`], without blocking; see [`Sandbox::eval_async`]. An `async def` can await what
+    /// [`Sandbox::async_function`] made.
+    ///
+    /// # Errors
+    /// As [`Sandbox::call`].
+    pub async fn call_async<T: FromValue>(&mut self, name: &str, args: impl IntoArgs) -> Result<T, Error> {
+        let start = Start::Call { name: name.to_owned(), args: args.into_args() };
+        self.drive_async(start).await
+    }
+
+    /// Makes a closure that answers a future a global function that scripts can await, in [`Sandbox::call_async`] and
+    /// [`Sandbox::eval_async`]. The future is polled where theirs is. An `Err` is a `RuntimeError` for the script.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when the name begins with two underscores.
+    ///
+    /// ```
+    /// # fn block_on<F: std::future::Future>(future: F) -> F::Output {
+    /// #     use std::task::{Context, Poll, Wake, Waker};
+    /// #     struct Unpark(std::thread::Thread);
+    /// #     impl Wake for Unpark { fn wake(self: std::sync::Arc<Self>) { self.0.unpark() } }
+    /// #     let waker = Waker::from(std::sync::Arc::new(Unpark(std::thread::current())));
+    /// #     let mut future = std::pin::pin!(future);
+    /// #     loop {
+    /// #         if let Poll::Ready(out) = future.as_mut().poll(&mut Context::from_waker(&waker)) { return out }
+    /// #         std::thread::park();
+    /// #     }
+    /// # }
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.async_function("price", |item: String| async move {
+    ///     if item == "sword" { Ok(70) } else { Err(format!("no {item} for sale")) }
+    /// })?;
+    /// sandbox.exec("
+    /// async def haggle(item):
+    ///     try:
+    ///         return (await price(item)) - 5
+    ///     except RuntimeError as error:
+    ///         return str(error)
+    /// ")?;
+    /// assert_eq!(block_on(sandbox.call_async::<i64>("haggle", ("sword",)))?, 65);
+    /// assert_eq!(block_on(sandbox.call_async::<String>("haggle", ("elf",)))?, "no elf for sale");
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    pub fn async_function<Args: 'static>(
+        &mut self,
+        name: &str,
+        function: impl AsyncHostFunction<Args>,
+    ) -> Result<(), Error> {
+        self.awaitable(name)?;
+        self.async_functions.insert(name.to_owned(), Arc::new(move |args| function.call(args)));
+        Ok(())
+    }
+
+    async fn drive_async<T: FromValue>(&mut self, start: Start) -> Result<T, Error> {
+        let budget = self.budget().clone();
+        // Dropped with this future, the task ends.
+        let mut task = self.start_async(start).await?;
+        task.set_limit(Some(budget.clone()));
+        let slice = budget.instructions(SLICE).timeout(SLICE_TIME);
+        let mut reply = Reply::Go;
+        let ended = loop {
+            match task.step_async(slice.clone(), reply).await {
+                Ok(Progress::Paused(_)) => reply = Reply::Go,
+                Ok(Progress::Awaiting(request)) => reply = self.answer_async(request).await,
+                Ok(Progress::Done(value)) => break Ok(value),
+                Err(error) => break Err(error),
+            }
+        };
+        self.take_over_output(&mut task);
+        Ok(T::from_value(ended?)?)
+    }
+
+    async fn answer_async(&self, request: Request) -> Reply {
+        let Some(function) = self.async_functions.get(&request.name) else {
+            let why = format!("{}() is not one of the host's async functions", request.name);
+            return Reply::Error(Box::<dyn std::error::Error + Send + Sync>::from(why).into());
+        };
+        match function(request.args).await {
+            Ok(value) => Reply::Value(value),
+            Err(CallFailure::Failed(error)) => Reply::Error(error),
+            Err(CallFailure::Arguments(why)) => {
+                let why = format!("{}() {why}", request.name);
+                Reply::Error(Box::<dyn std::error::Error + Send + Sync>::from(why).into())
+            }
+        }
+    }
+}
+
+impl Task {
+    /// [`Task::resume`], without blocking.
+    ///
+    /// # Errors
+    /// As [`Task::resume`].
+    pub async fn resume_async(&mut self, slice: Budget) -> Result<Progress, Error> {
+        self.step_async(slice, Reply::Go).await
+    }
+}

@@ -1,0 +1,377 @@
+//! Tasks: scripts that run a slice at a time.
+
+use crate::budget::{Budget, Limit};
+use crate::error::Error;
+use crate::host::awaitable::Request;
+use crate::host::function::HostError;
+use crate::meter::fuel::LiveUsage;
+use crate::runner::cage::Cage;
+use crate::runner::fiber::Reply;
+use crate::runner::tasks::{Allowance, Step, Stepped, TaskId};
+use crate::runner::{CallError, Runner, world};
+use crate::sandbox::GRACE;
+use crate::usage::Usage;
+use crate::value::{IntoValue, Value};
+use parking_lot::Mutex;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A script that is run a slice at a time, and can be left anywhere in between: see [`Sandbox::start`](crate::Sandbox::start).
+///
+/// [`Task::resume`] runs it until its slice is used up, it awaits something of the host's, it ends, or it is stopped. While
+/// it is paused, its sandbox can be called, and so can all others of its runner: they share globals, as threads would.
+/// A paused task keeps its native stack; what that takes is a few pages of memory and two mappings.
+///
+/// The instructions and the time of a slice's [`Budget`] pause the task when they are used up. The other limits stop it with
+/// [`Error::Budget`], and so do [`Task::set_limit`] and the sandbox's lifetime budget. What a task costs does not depend on
+/// where it is paused.
+///
+/// Dropping a task ends it where it is, and none of its code runs any more, not even `finally`. It ends as well with its
+/// sandbox.
+///
+/// ```
+/// use pycage::{Budget, Progress, Sandbox};
+///
+/// let mut sandbox = Sandbox::new()?;
+/// sandbox.exec("
+/// def count(n):
+///     total = 0
+///     for i in range(n):
+///         total += i
+///     return total
+/// ")?;
+/// let mut task = sandbox.start("count", (10_000,))?;
+/// let mut frames = 0;
+/// let total = loop {
+///     match task.resume(Budget::default().instructions(1_000))? {
+///         Progress::Paused(usage) => assert!(usage.instructions > 0),
+///         Progress::Awaiting(request) => panic!("it asks for {request:?}"),
+///         Progress::Done(total) => break total,
+///     }
+///     frames += 1;
+/// };
+/// assert_eq!(total.to_string(), "49995000");
+/// assert!(frames > 10);
+/// # Ok::<(), pycage::Error>(())
+/// ```
+pub struct Task {
+    runner: Runner,
+    id: TaskId,
+    live: Arc<LiveUsage>,
+    lifetime: Option<Budget>,
+    books: Arc<Mutex<Books>>,
+    limit: Option<Budget>,
+    usage: Usage,
+    output: String,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Paused,
+    Awaiting,
+    Ended,
+}
+
+/// What a slice of a task came to.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// The slice is used up; what it cost.
+    Paused(Usage),
+    /// The script awaits something of the host's: [`Task::resume_with`] answers.
+    Awaiting(Request),
+    /// The script has ended, with this value.
+    Done(Value),
+}
+
+/// What a sandbox has spent, by calls and by tasks.
+#[derive(Default)]
+pub(crate) struct Books {
+    pub calls: Usage,
+    pub tasks: Usage,
+}
+
+impl Task {
+    pub(crate) fn new(
+        runner: Runner,
+        id: TaskId,
+        live: Arc<LiveUsage>,
+        lifetime: Option<Budget>,
+        books: Arc<Mutex<Books>>,
+    ) -> Self {
+        Task {
+            runner,
+            id,
+            live,
+            lifetime,
+            books,
+            limit: None,
+            usage: Usage::default(),
+            output: String::new(),
+            state: State::Paused,
+        }
+    }
+
+    /// Runs on until `slice` is used up, something is awaited, or the script ends. One that awaits something goes on awaiting.
+    ///
+    /// A slice can be overrun by the rest of a block of instructions, a native operation that is under way, a host
+    /// function, and the `finally` of a generator that is being freed: there a script cannot be left.
+    ///
+    /// # Errors
+    /// Any of [`Error`] that a call can give, but for conversions; then the task has ended. [`Error::Setup`] when it had
+    /// ended before, or its sandbox was dropped.
+    pub fn resume(&mut self, slice: Budget) -> Result<Progress, Error> {
+        self.step(slice, Reply::Go)
+    }
+
+    /// Answers what the script awaits, and runs on.
+    ///
+    /// # Errors
+    /// As [`Task::resume`]; [`Error::Setup`] when the script awaits nothing.
+    pub fn resume_with(&mut self, value: impl IntoValue, slice: Budget) -> Result<Progress, Error> {
+        self.awaits()?;
+        self.step(slice, Reply::Value(value.into_value()))
+    }
+
+    /// Raises an error of the host's from the `await`, a `RuntimeError` for the script, and runs on. If the script lets it
+    /// through, it comes back in [`ScriptException::host_error`](crate::ScriptException::host_error).
+    ///
+    /// # Errors
+    /// As [`Task::resume_with`].
+    ///
+    /// ```
+    /// use pycage::{Budget, Progress, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.awaitable("fetch")?;
+    /// sandbox.exec("
+    /// async def main():
+    ///     try:
+    ///         return await fetch('score')
+    ///     except RuntimeError as error:
+    ///         return 'none: ' + str(error)
+    /// ")?;
+    /// let mut task = sandbox.start("main", ())?;
+    /// assert!(matches!(task.resume(Budget::default())?, Progress::Awaiting(_)));
+    /// let progress = task.resume_with_error("offline", Budget::default())?;
+    /// assert_eq!(progress, Progress::Done(pycage::Value::Str("none: offline".to_owned())));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    pub fn resume_with_error(
+        &mut self,
+        error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+        slice: Budget,
+    ) -> Result<Progress, Error> {
+        self.awaits()?;
+        self.step(slice, Reply::Error(HostError::from(error.into())))
+    }
+
+    /// What it has cost so far.
+    pub fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// Whether it has ended: with a value, with an error, or with its sandbox.
+    pub fn is_done(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    /// What it has printed since the last time it was taken.
+    pub fn take_output(&mut self) -> String {
+        std::mem::take(&mut self.output)
+    }
+
+    /// A limit on all its slices together, beside the sandbox's lifetime budget: past its instructions or its time, the task
+    /// is stopped. None at first. A host that wants to let it go on sets a higher one while it is paused.
+    ///
+    /// ```
+    /// use pycage::{Budget, Error, Progress, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let forever = sandbox.compile("forever", "while True: pass")?;
+    /// let mut task = sandbox.start_script(&forever)?;
+    /// let slice = || Budget::default().instructions(1_000);
+    /// task.set_limit(Some(Budget::default().instructions(1_500)));
+    /// assert!(matches!(task.resume(slice())?, Progress::Paused(_)));
+    /// task.set_limit(Some(Budget::default().instructions(2_500)));
+    /// assert!(matches!(task.resume(slice())?, Progress::Paused(_)));
+    /// assert!(matches!(task.resume(slice()), Err(Error::Budget(_))));
+    /// assert!(task.is_done());
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn set_limit(&mut self, limit: Option<Budget>) {
+        self.limit = limit;
+    }
+
+    fn awaits(&self) -> Result<(), Error> {
+        match self.state {
+            State::Awaiting => Ok(()),
+            State::Paused => Err(Error::Setup("the task awaits nothing; resume it without an answer".to_owned())),
+            State::Ended => Err(ended()),
+        }
+    }
+
+    fn step(&mut self, slice: Budget, reply: Reply) -> Result<Progress, Error> {
+        let (allowed, patience) = self.prepare(slice)?;
+        let (id, live) = (self.id, self.live.clone());
+        let told = allowed.told.clone();
+        let stepped = self.runner.call(patience, live, move |cage, _| {
+            let _running = world::Running::begin(cage.vm);
+            cage.step_task(id, &allowed, reply)
+        });
+        match stepped {
+            Ok(stepped) => self.enter(stepped, &told),
+            Err(why) => Err(self.fail(why)),
+        }
+    }
+
+    #[cfg(feature = "async")]
+    pub(crate) async fn step_async(&mut self, slice: Budget, reply: Reply) -> Result<Progress, Error> {
+        let (allowed, patience) = self.prepare(slice)?;
+        let (id, live) = (self.id, self.live.clone());
+        let told = allowed.told.clone();
+        let stepped = self.runner.call_async(patience, live, move |cage, _| {
+            let _running = world::Running::begin(cage.vm);
+            cage.step_task(id, &allowed, reply)
+        });
+        let stepped = match stepped {
+            Ok(pending) => pending.await,
+            Err(why) => Err(why),
+        };
+        match stepped {
+            Ok(stepped) => self.enter(stepped, &told),
+            Err(why) => Err(self.fail(why)),
+        }
+    }
+
+    /// There is no answer: the runner is lost, but for a call from its own thread.
+    fn fail(&mut self, why: CallError) -> Error {
+        if !matches!(why, CallError::WithinItself) {
+            self.state = State::Ended;
+        }
+        why.into()
+    }
+
+    /// [`Task::resume`] and its kin on the runner's own thread.
+    pub(crate) fn step_on(&mut self, cage: &mut Cage<'_>, slice: Budget, reply: Reply) -> Result<Progress, Error> {
+        if !matches!(reply, Reply::Go) {
+            self.awaits()?;
+        }
+        if !cage.is_served_by(&self.runner.lease.queue) {
+            return Err(Error::Setup("this task lives on another runner".to_owned()));
+        }
+        let (allowed, patience) = self.prepare(slice)?;
+        let id = self.id;
+        let stepped = cage.watched(patience, |cage| cage.step_task(id, &allowed, reply))?;
+        self.enter(stepped, &allowed.told)
+    }
+
+    /// What the task may cost, and how long to wait for it.
+    fn prepare(&self, slice: Budget) -> Result<(Allowance, Duration), Error> {
+        if self.state == State::Ended {
+            return Err(ended());
+        }
+        let mut allowance = Allowance { told: slice.clone(), slice, rest: (u64::MAX, Duration::MAX) };
+        if let Some(limit) = &self.limit {
+            allowance.cut(limit, &self.usage);
+        }
+        if let Some(lifetime) = &self.lifetime {
+            let books = self.books.lock();
+            let mut spent = books.calls;
+            spent.add(&books.tasks);
+            allowance.cut(lifetime, &spent);
+        }
+        let patience = allowance.slice.timeout.min(allowance.rest.1).saturating_add(GRACE);
+        Ok((allowance, patience))
+    }
+
+    fn enter(&mut self, stepped: Stepped, told: &Budget) -> Result<Progress, Error> {
+        let Stepped { result, usage, output, left } = stepped;
+        self.output.push_str(&output);
+        // Where nothing has run there is no bill.
+        let mut slice = Usage::default();
+        if usage != Usage::default() {
+            slice = usage.since(&self.usage);
+            self.usage = usage;
+            self.books.lock().tasks.add(&slice);
+        }
+        match result {
+            Ok(Step::Paused) => {
+                self.state = State::Paused;
+                Ok(Progress::Paused(slice))
+            }
+            Ok(Step::Awaiting(request)) => {
+                self.state = State::Awaiting;
+                Ok(Progress::Awaiting(request))
+            }
+            Ok(Step::Done(value)) => {
+                self.state = State::Ended;
+                Ok(Progress::Done(value))
+            }
+            Err(error) => {
+                // A limit that needs an allocator which is not there stops nothing.
+                if !left {
+                    self.state = State::Ended;
+                }
+                Err(self.name_the_limit(error, told))
+            }
+        }
+    }
+
+    /// Says whose limit it was that stopped the task.
+    fn name_the_limit(&self, error: Error, told: &Budget) -> Error {
+        let Error::Budget(mut stop) = error else { return error };
+        if let Some(lifetime) = &self.lifetime
+            && matches!(stop.limit, Limit::Instructions | Limit::Time)
+            && lifetime.allowed(stop.limit) == told.allowed(stop.limit)
+            && self.limit.as_ref().is_none_or(|limit| limit.allowed(stop.limit) != told.allowed(stop.limit))
+        {
+            let books = self.books.lock();
+            let mut spent = books.calls;
+            spent.add(&books.tasks);
+            stop.lifetime = true;
+            stop.used = spent.of(stop.limit);
+        }
+        Error::Budget(stop)
+    }
+}
+
+fn ended() -> Error {
+    Error::Setup("the task has ended".to_owned())
+}
+
+impl Allowance {
+    /// Leaves no more than what `limit` leaves of what was `spent`.
+    fn cut(&mut self, limit: &Budget, spent: &Usage) {
+        let within = self.slice.within(limit, spent);
+        let instructions = limit.allowed(Limit::Instructions).saturating_sub(spent.of(Limit::Instructions));
+        if instructions < self.rest.0 {
+            self.rest.0 = instructions;
+            self.told.instructions = limit.instructions;
+        }
+        let time = limit.timeout.saturating_sub(spent.elapsed);
+        if time < self.rest.1 {
+            self.rest.1 = time;
+            self.told.timeout = limit.timeout;
+        }
+        // Instructions and time pause, by the slice's own figures.
+        self.slice = Budget { instructions: self.slice.instructions, timeout: self.slice.timeout, ..within };
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        if self.state != State::Ended {
+            let id = self.id;
+            self.runner.post(move |cage| cage.end_task(id));
+        }
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task").field("id", &self.id.0).field("state", &self.state).finish_non_exhaustive()
+    }
+}
