@@ -259,7 +259,26 @@ impl Sandbox {
     /// # Errors
     /// As [`Sandbox::eval`].
     pub fn eval_with<T: FromValue>(&mut self, source: &str, budget: Budget) -> Result<(T, Usage), Error> {
-        let script = self.compile_for_one_run(source)?;
+        self.eval_named("<script>", source, budget)
+    }
+
+    /// [`Sandbox::eval_with`] under a name for tracebacks. In a worker process it is one trip, and compiling is within the
+    /// call's time.
+    ///
+    /// # Errors
+    /// As [`Sandbox::eval`].
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let budget = sandbox.budget().clone();
+    /// let error = sandbox.eval_named::<i64>("orc.py", "1 // 0", budget).unwrap_err();
+    /// assert!(error.to_string().starts_with("orc.py:1: ZeroDivisionError"));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    pub fn eval_named<T: FromValue>(&mut self, name: &str, source: &str, budget: Budget) -> Result<(T, Usage), Error> {
+        let script = self.compile_for_one_run(name, source)?;
         self.run_with(&script, budget)
     }
 
@@ -276,7 +295,7 @@ impl Sandbox {
     /// # Errors
     /// As [`Sandbox::exec`].
     pub fn exec_with(&mut self, source: &str, budget: Budget) -> Result<Usage, Error> {
-        let script = self.compile_for_one_run(source)?;
+        let script = self.compile_for_one_run("<script>", source)?;
         self.dispatch(Op::Exec(script), budget).map(|(_, usage)| usage)
     }
 
@@ -310,12 +329,12 @@ impl Sandbox {
     }
 
     /// A worker compiles it in the call that runs it.
-    fn compile_for_one_run(&self, source: &str) -> Result<Script, Error> {
+    fn compile_for_one_run(&self, name: &str, source: &str) -> Result<Script, Error> {
         #[cfg(feature = "process")]
         if let Home::Process(_) = &self.home {
-            return Ok(Script::for_workers("<script>", source, false, false));
+            return Ok(Script::for_workers(name, source, false, false));
         }
-        self.compile("<script>", source)
+        self.compile(name, source)
     }
 
     fn runner(&self) -> Result<&Runner, Error> {

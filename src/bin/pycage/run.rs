@@ -3,7 +3,7 @@
 use crate::report::Report;
 use crate::{Isolation, RunArgs, print, read, status};
 use pycage::process::Pool;
-use pycage::{Budget, Error, Policy, Runner, Sandbox, Script, Value};
+use pycage::{Budget, Error, Policy, Runner, Sandbox, Usage, Value};
 use std::time::Duration;
 
 /// Runs every file; gives the highest exit status.
@@ -94,19 +94,20 @@ fn new_pool(args: &RunArgs) -> Result<Pool, String> {
 fn run_one(args: &RunArgs, place: &mut Place, name: &str, source: &str) -> Result<Report, String> {
     let mut sandbox = place.sandbox(args)?;
     let enforced = sandbox.enforced();
-    let result = compile(args, &sandbox, name, source)
-        .and_then(|script| sandbox.run_with::<Value>(&script, sandbox.budget().clone()));
+    let result = eval(args, &mut sandbox, name, source);
     Ok(Report { result, output: sandbox.take_output(), enforced })
 }
 
-fn compile(args: &RunArgs, sandbox: &Sandbox, name: &str, source: &str) -> Result<Script, Error> {
+fn eval(args: &RunArgs, sandbox: &mut Sandbox, name: &str, source: &str) -> Result<(Value, Usage), Error> {
+    let budget = sandbox.budget().clone();
     #[cfg(feature = "test-hooks")]
     if args.unvalidated {
-        return sandbox.compile_unvalidated(name, source);
+        let script = sandbox.compile_unvalidated(name, source)?;
+        return sandbox.run_with(&script, budget);
     }
     #[cfg(not(feature = "test-hooks"))]
     let _ = args;
-    sandbox.compile(name, source)
+    sandbox.eval_named(name, source, budget)
 }
 
 fn budget(args: &RunArgs) -> Budget {

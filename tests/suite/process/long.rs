@@ -50,7 +50,7 @@ fn two_thousand_evals_with_deaths() {
 }
 
 #[test]
-#[ignore = "a long run: cargo test --release --test main -- --ignored hundred_thousand"]
+#[ignore = "a long run: cargo test --release --test suite -- --ignored hundred_thousand"]
 fn a_hundred_thousand_evals_with_deaths() {
     many(100_000);
 }
@@ -86,7 +86,7 @@ fn a_session_of_ten_thousand_calls_does_not_grow() {
 }
 
 #[test]
-#[ignore = "a long run: cargo test --release --test main -- --ignored million_calls"]
+#[ignore = "a long run: cargo test --release --test suite -- --ignored million_calls"]
 fn a_session_of_a_million_calls_does_not_grow() {
     session(1_000_000);
 }
