@@ -497,6 +497,7 @@ impl Sandbox {
     }
 
     /// A task, and what makes it on the runner.
+    #[allow(clippy::type_complexity, reason = "a closure has no other name")]
     fn prepare_task(
         &mut self,
         start: Start,
