@@ -36,12 +36,13 @@ pub(super) fn assemble(
 ) -> Result<Code, InstrumentError> {
     let mut builder = Builder::new(code, source.instrs.len(), vm, options);
     for (index, instr) in source.instrs.iter().enumerate() {
+        let handler = index > 0 && source.instrs[index - 1].op == Opcode::PushExcInfo;
         if let Some(weight) = plan.edge[index] {
-            builder.probe(weight, index);
+            builder.probe(weight, handler, index);
         }
         builder.label(index);
         if let Some(weight) = plan.inside[index] {
-            builder.probe(weight, index);
+            builder.probe(weight, handler, index);
         }
         builder.guard_before(&guards[index], index);
         let (op, arg) = placed_op(instr, &guards[index]);
@@ -95,7 +96,8 @@ struct Builder<'a> {
     /// Old instruction to the new one that jumps to it go to.
     labels: Vec<usize>,
     constants: Vec<Constant>,
-    meters: HashMap<i64, u32>,
+    /// By weight, and whether a handler begins there.
+    meters: HashMap<(i64, bool), u32>,
     checkposts: HashMap<Guard, u32>,
     result_check: Option<ResultCheck>,
     bulk_checks: Option<BulkChecks>,
@@ -130,12 +132,12 @@ impl<'a> Builder<'a> {
         self.place(op, arg, None, origin);
     }
 
-    fn probe(&mut self, weight: i64, origin: usize) {
-        let meter = match self.meters.get(&weight) {
+    fn probe(&mut self, weight: i64, handler: bool, origin: usize) {
+        let meter = match self.meters.get(&(weight, handler)) {
             Some(&meter) => meter,
             None => {
-                let meter = self.constant(BlockMeter::object(weight, self.vm));
-                self.meters.insert(weight, meter);
+                let meter = self.constant(BlockMeter::object(weight, handler, self.vm));
+                self.meters.insert((weight, handler), meter);
                 meter
             }
         };

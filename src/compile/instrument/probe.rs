@@ -26,6 +26,8 @@ pub(super) fn init_types() {
 #[derive(Debug)]
 pub(super) struct BlockMeter {
     pub weight: i64,
+    /// Whether an exception handler begins with the block.
+    pub handler: bool,
 }
 
 impl PyPayload for BlockMeter {
@@ -35,8 +37,8 @@ impl PyPayload for BlockMeter {
 }
 
 impl BlockMeter {
-    pub(super) fn object(weight: i64, vm: &VirtualMachine) -> PyObjectRef {
-        let meter: PyRef<BlockMeter> = BlockMeter { weight }.into_ref(&vm.ctx);
+    pub(super) fn object(weight: i64, handler: bool, vm: &VirtualMachine) -> PyObjectRef {
+        let meter: PyRef<BlockMeter> = BlockMeter { weight, handler }.into_ref(&vm.ctx);
         meter.into()
     }
 }
@@ -53,8 +55,33 @@ impl AsNumber for BlockMeter {
 }
 
 fn spend_block(number: PyNumber<'_>, vm: &VirtualMachine) -> PyResult<bool> {
-    fuel::spend(BlockMeter::number_downcast(number).weight, vm)?;
+    let meter = BlockMeter::number_downcast(number);
+    fuel::spend(meter.weight, vm)?;
+    if meter.handler {
+        forget_old_contexts(vm);
+    }
     Ok(true)
+}
+
+/// How many exceptions a handled one remembers, each raised while the next was handled.
+const MAX_CONTEXTS: usize = 64;
+
+/// Cuts the chain of exceptions behind the one that a handler begins with. The interpreter walks all of it whenever one is
+/// raised, so that handlers which raise in handlers would take time by the square of their number, unbilled. Scripts
+/// cannot see the chain.
+///
+/// Not once the run has tripped, when the oldest of the chain tells where that was: no handler gets here then.
+fn forget_old_contexts(vm: &VirtualMachine) {
+    let mut next = vm.current_exception();
+    for _ in 0..MAX_CONTEXTS {
+        next = match next {
+            Some(exception) => exception.__context__(),
+            None => return,
+        };
+    }
+    if let Some(last) = next {
+        last.set_context(None);
+    }
 }
 
 /// What stands in front of or behind an instruction: asking for its truth, or subscripting it with the operand, raises
