@@ -207,6 +207,11 @@ impl Run {
         })
     }
 
+    /// Whether it is `cancel` that stops this run, and `live` that it publishes in: then the hook is the same too.
+    pub(crate) fn listens_to(&self, cancel: &Arc<AtomicBool>, live: &Arc<LiveUsage>) -> bool {
+        Arc::ptr_eq(&self.cancel, cancel) && Arc::ptr_eq(&self.live, live)
+    }
+
     /// Makes a new run of it, under these limits.
     pub(crate) fn begin(&mut self, budget: &Budget, memory: Option<u64>, clock: Clock) {
         self.instructions = budget.instructions;

@@ -261,6 +261,8 @@ impl<'vm> Cage<'vm> {
         let mut run = scope
             .run
             .take()
+            // A worker process has a hook and a cancel of its own for each call.
+            .filter(|run| run.listens_to(&place.config.cancel.0, place.live))
             .unwrap_or_else(|| Run::new(place.config.cancel.0.clone(), place.config.hook.clone(), place.live.clone()));
         run.begin(budget, limits.memory, place.clock);
         // A recursion limit of a run counts from where the run begins.
