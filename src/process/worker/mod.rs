@@ -1,7 +1,7 @@
 //! The worker's side: a process that runs scripts for a host at the other end of its standard streams.
 //!
 //! * [`serve`]: the frames, one after the other.
-//! * [`wire`]: the pipe in the middle of a run: host functions, checkpoints, cancels.
+//! * `wire`: the pipe in the middle of a run: host functions, checkpoints, cancels.
 //! * `attack`: native code of an attacker, for the tests of the jail.
 
 #[cfg(all(feature = "test-hooks", target_os = "linux"))]
