@@ -95,6 +95,9 @@ fn affix(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
     });
     // With bounds, an offset into a text that is not ASCII is looked for.
     let offset = if args.args.len() > 2 { own / 64 } else { 0 };
+    // Each of several is looked at, however short the text.
+    let several = args.args.get(1).and_then(|affixes| with_elements(affixes, <[PyObjectRef]>::len)).unwrap_or(0);
+    cost::elements(several, vm)?;
     charge((affixes.unwrap_or(0) as u64).min(own) / 64 + offset, vm)
 }
 
