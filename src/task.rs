@@ -46,8 +46,8 @@ use std::time::Duration;
 /// let total = loop {
 ///     match task.resume(Budget::default().instructions(1_000))? {
 ///         Progress::Paused(usage) => assert!(usage.instructions > 0),
-///         Progress::Awaiting(request) => panic!("it asks for {request:?}"),
 ///         Progress::Done(total) => break total,
+///         other => panic!("it asks for something: {other:?}"),
 ///     }
 ///     frames += 1;
 /// };
