@@ -141,7 +141,7 @@ fn original(slot: &OnceLock<HashSlot>, object: &PyObject, vm: &VirtualMachine) -
 }
 
 /// Hides a number behind a keyed hash. The key is drawn once for the process.
-fn scrambled(number: u64) -> PyHash {
+pub(crate) fn scrambled(number: u64) -> PyHash {
     static KEY: OnceLock<RandomState> = OnceLock::new();
     match KEY.get_or_init(RandomState::new).hash_one(number) as PyHash {
         // Taken: it means failure.

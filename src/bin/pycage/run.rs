@@ -3,6 +3,7 @@
 use crate::report::Report;
 use crate::{Isolation, RunArgs, print, read, status};
 use pycage::{Budget, Error, Policy, Runner, Sandbox, Script, Value};
+use std::path::Path;
 use std::time::Duration;
 
 /// Runs every file; gives the highest exit status.
@@ -10,6 +11,7 @@ pub fn run(args: &RunArgs) -> Result<u8, String> {
     if args.isolation == Isolation::Process {
         return Err("--isolation process is not available in this version; use --isolation thread".to_owned());
     }
+    let inputs = args.input.as_deref().map(inputs).transpose()?;
     let mut runner = new_runner(args)?;
     let mut highest = status::OK;
     for file in &args.files {
@@ -25,7 +27,7 @@ pub fn run(args: &RunArgs) -> Result<u8, String> {
         if !runner.is_alive() {
             runner = new_runner(args)?;
         }
-        let report = run_one(args, &runner, &name, &source)?;
+        let report = run_one(args, &runner, inputs.as_ref(), &name, &source)?;
         if args.json {
             print(&format!("{}\n", report.to_json()));
         } else {
@@ -48,13 +50,28 @@ fn new_runner(args: &RunArgs) -> Result<Runner, String> {
     Ok(runner)
 }
 
-fn run_one(args: &RunArgs, runner: &Runner, name: &str, source: &str) -> Result<Report, String> {
+/// The value of `--input`. An int beyond 64 bits is a float to JSON.
+fn inputs(file: &Path) -> Result<Value, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    serde_json::from_str(&text).map_err(|error| format!("{}: not JSON: {error}", file.display()))
+}
+
+fn run_one(
+    args: &RunArgs,
+    runner: &Runner,
+    inputs: Option<&Value>,
+    name: &str,
+    source: &str,
+) -> Result<Report, String> {
     let mut sandbox = Sandbox::builder()
         .runner(runner)
         .policy(policy(&args.grants))
         .budget(budget(args))
         .build()
         .map_err(|error| error.to_string())?;
+    if let Some(inputs) = inputs {
+        sandbox.set("inputs", inputs.clone()).map_err(|error| format!("--input: {error}"))?;
+    }
     let result = compile(args, &sandbox, name, source)
         .and_then(|script| sandbox.run_with::<Value>(&script, sandbox.budget().clone()));
     Ok(Report { result, output: sandbox.take_output(), enforced: sandbox.enforced() })
