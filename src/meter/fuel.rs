@@ -6,7 +6,7 @@
 //! probe fails, so no handler of the script can run on.
 
 use crate::budget::Limit;
-use crate::host::function::HostError;
+use crate::host::failure::HostError;
 use crate::meter::allocator;
 use crate::meter::hook::{HookAction, MeterHook};
 use crate::runner::{thread, world};
@@ -152,6 +152,8 @@ impl Run {
 #[derive(Default)]
 pub(crate) struct RunState {
     pub host_time: Duration,
+    /// Since when the host's code runs, while it does.
+    pub in_host_since: Option<Instant>,
     pub output_bytes: u64,
     pub host_calls: u64,
     /// The last error that a host function returned, and the exception that stands for it.
@@ -285,6 +287,44 @@ pub(crate) fn arm_from_allocator() {
 /// Reads or changes the state of the current run. `None` outside of a run.
 pub(crate) fn with_run<R>(f: impl FnOnce(&mut Run) -> R) -> Option<R> {
     METER.with(|meter| meter.run.borrow_mut().as_mut().map(f))
+}
+
+/// What the current run has cost up to now.
+pub(crate) fn usage_so_far() -> Option<Usage> {
+    METER.with(|meter| {
+        let mut run = meter.run.borrow_mut();
+        let run = run.as_mut()?;
+        if let Some(since) = run.state.in_host_since.as_mut() {
+            let now = Instant::now();
+            run.state.host_time += now.duration_since(*since);
+            *since = now;
+        }
+        Some(usage_of(meter, run))
+    })
+}
+
+/// What the current run may still use of a limit; `u64::MAX` where the limit is not in force.
+pub(crate) fn remaining(limit: Limit) -> Option<u64> {
+    let usage = usage_so_far()?;
+    let allowed = allowed(limit)?;
+    Some(allowed.saturating_sub(if limit == Limit::Memory { usage.live_bytes } else { usage.of(limit) }))
+}
+
+/// What the current run may use of a limit; `u64::MAX` where the limit is not in force.
+pub(crate) fn allowed(limit: Limit) -> Option<u64> {
+    with_run(|run| match limit {
+        Limit::Instructions => run.instructions,
+        Limit::Memory => run.memory.unwrap_or(u64::MAX),
+        Limit::Allocations => allocator::max_allocations(),
+        Limit::Time => run.timeout.as_millis() as u64,
+        Limit::Output => run.output,
+        Limit::HostCalls => run.host_calls,
+    })
+}
+
+/// Why the current run was stopped, if it was.
+pub(crate) fn trip_so_far() -> Option<Trip> {
+    with_run(|run| run.state.trip.clone()).flatten()
 }
 
 /// Runs `f` under `run`'s limits and answers what it cost and why it was stopped, if it was.

@@ -3,10 +3,12 @@
 use crate::budget::Budget;
 use crate::error::{BudgetExceeded, Error, ScriptException, Stopped, TraceEntry};
 use crate::guard::{Ground, streams};
-use crate::host::{convert, function};
+use crate::host::callback::Callback;
+use crate::host::scope_state::{self, ScopeState};
+use crate::host::{callback_call, convert, function};
 use crate::meter::allocator::{self, Account, MemoryLimits};
 use crate::meter::fuel::{self, LiveUsage, Run, RunState, Trip};
-use crate::runner::world;
+use crate::runner::{state, world};
 use crate::sandbox::Config;
 use crate::script::{Script, ScriptId};
 use crate::usage::Usage;
@@ -14,8 +16,9 @@ use crate::value::Value;
 use rustpython_vm::builtins::{PyBaseExceptionRef, PyCode, PyCoroutine, PyDictRef, PySet};
 use rustpython_vm::function::ArgMapping;
 use rustpython_vm::scope::Scope;
-use rustpython_vm::{AsObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
+use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -46,6 +49,7 @@ pub(crate) struct Cage<'vm> {
 struct SandboxScope {
     globals: PyDictRef,
     account: Account,
+    state: Rc<ScopeState>,
 }
 
 /// What to do in a sandbox.
@@ -61,7 +65,15 @@ pub(crate) enum Op {
     /// Sets a global.
     Set(String, Value),
     /// Makes a function of the host a global.
-    SetFunction(String, function::Erased),
+    SetFunction(function::NewFunction),
+    /// Calls a callable that the host holds.
+    CallFunction { callback: Callback, args: Vec<Value> },
+    /// Copies the plain-data globals out.
+    Snapshot,
+    /// Sets all of these globals, or none.
+    Restore(Vec<(String, Value)>),
+    /// Puts a new version of a script in the place of the old one.
+    Reload(Script),
     /// Does nothing for a time, in native code that meets no checkpoint.
     #[cfg(feature = "test-hooks")]
     HoldUp(std::time::Duration),
@@ -115,6 +127,7 @@ impl<'vm> Cage<'vm> {
         // cycles of its own (classes) waits for a collection. No script code runs in this: outside of a run, every probe
         // refuses.
         scope.globals.clear();
+        scope.state.clear();
         drop(scope.globals);
         self.garbage_bytes += scope.account.held();
         self.garbage_sandboxes += 1;
@@ -164,12 +177,14 @@ impl<'vm> Cage<'vm> {
     fn try_run(&mut self, call: Call) -> Result<Done, Error> {
         let vm = self.vm;
         let code = match &call.op {
-            Op::Run(script) | Op::Exec(script) => Some(self.load(script)?),
+            Op::Run(script) | Op::Exec(script) | Op::Reload(script) => Some(self.load(script)?),
             _ => None,
         };
         let scope = match self.scopes.entry(call.sandbox) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(SandboxScope::new(&self.ground, vm)?),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(SandboxScope::new(&self.ground, &call.config, vm)?)
+            }
         };
         let budget = &call.budget;
         let limits = memory_limits(budget)?;
@@ -190,12 +205,28 @@ impl<'vm> Cage<'vm> {
         let outer_limit = vm.recursion_limit.get();
         vm.recursion_limit.set(vm.current_recursion_depth() + budget.recursion);
         let globals = scope.globals.clone();
+        let fresh = match &call.op {
+            Op::Reload(_) => Some(self.ground.new_globals(vm)?),
+            _ => None,
+        };
         let op = call.op;
         let ((result, mut usage, trip), output) = streams::captured(|| {
-            allocator::billed(&scope.account, limits, || fuel::metered(run, || perform(vm, &globals, op, code)))
+            allocator::billed(&scope.account, limits, || {
+                fuel::metered(run, || {
+                    scope_state::entered(&scope.state, || perform(vm, &globals, fresh.as_ref(), op, code))
+                })
+            })
         });
         vm.recursion_limit.set(outer_limit);
         usage.live_bytes = scope.account.held();
+        if let Some(fresh) = fresh
+            && trip.is_none()
+            && result.is_ok()
+        {
+            // What the old globals hold is in cycles with them: it waits for a collection.
+            scope.globals = fresh;
+            self.garbage_sandboxes += 1;
+        }
         let result = match (trip, result) {
             (Some(trip), Err(Failure::Exception(stop))) => Err(stopped(trip, budget, usage, stop.traceback)),
             (Some(trip), _) => Err(stopped(trip, budget, usage, Vec::new())),
@@ -228,10 +259,11 @@ impl<'vm> Cage<'vm> {
 }
 
 impl SandboxScope {
-    fn new(ground: &Ground, vm: &VirtualMachine) -> Result<Self, Error> {
+    fn new(ground: &Ground, config: &Config, vm: &VirtualMachine) -> Result<Self, Error> {
         let account = Account::open()
             .ok_or_else(|| Error::Setup("about a million sandboxes are alive; drop some first".to_owned()))?;
-        Ok(SandboxScope { globals: ground.new_globals(vm)?, account })
+        let state = ScopeState::new(config.data.clone(), config.policy.values, config.cancel.0.clone());
+        Ok(SandboxScope { globals: ground.new_globals(vm)?, account, state })
     }
 }
 
@@ -257,9 +289,46 @@ enum Failure {
 }
 
 /// Does the operation, inside the meters.
-fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<PyCode>>) -> Result<Value, Failure> {
+fn perform(
+    vm: &VirtualMachine,
+    globals: &PyDictRef,
+    fresh: Option<&PyDictRef>,
+    op: Op,
+    code: Option<PyRef<PyCode>>,
+) -> Result<Value, Failure> {
     // A cancel that came before, and a budget of nothing, stop the run before its first instruction.
     let result = fuel::look_now(vm).and_then(|()| match op {
+        Op::Snapshot => state::snapshot(globals, vm).map(|value| Ok(Answer::Value(value))),
+        Op::Restore(data) => state::restore(globals, &data, vm).map(|done| done.map(Answer::Value)),
+        Op::Reload(_) => {
+            let fresh = fresh.unwrap_or(globals);
+            let run = |globals: &PyDictRef| run_code(vm, globals, code).and_then(|result| drive(result, vm)).map(drop);
+            state::reload(globals, fresh, run, vm).map(|value| Ok(Answer::Value(value)))
+        }
+        op => perform_plain(vm, globals, op, code).map(|done| done.map(Answer::Object)),
+    });
+    match result {
+        Ok(Ok(Answer::Value(value))) => Ok(value),
+        Ok(Ok(Answer::Object(object))) => {
+            let paused = allocator::pause();
+            let value = convert::from_python(&object, vm);
+            drop(paused);
+            value.map_err(|error| Failure::Other(error.into()))
+        }
+        Ok(Err(error)) => Err(Failure::Other(error)),
+        Err(exception) => Err(Failure::Exception(describe(vm, &exception))),
+    }
+}
+
+/// What an operation answers.
+enum Answer {
+    /// An object of the script, to be copied out.
+    Object(PyObjectRef),
+    Value(Value),
+}
+
+fn perform_plain(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<PyCode>>) -> Performed {
+    match op {
         Op::Run(_) => run_code(vm, globals, code).and_then(|result| drive(result, vm)).map(Ok),
         Op::Exec(_) => run_code(vm, globals, code).and_then(|result| drive(result, vm)).map(|_| Ok(vm.ctx.none())),
         Op::Call { name, args } => call_global(vm, globals, &name, args),
@@ -271,8 +340,9 @@ fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<
             Ok(object) => set_global(vm, globals, &name, object),
             Err(error) => Ok(Err(error.into())),
         },
-        Op::SetFunction(name, function) => {
-            let object = function::object(&name, function, vm);
+        Op::SetFunction(new) => {
+            let name = new.name.clone();
+            let object = function::object(new, vm);
             set_global(vm, globals, &name, object)
         }
         #[cfg(feature = "test-hooks")]
@@ -280,16 +350,11 @@ fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<
             std::thread::sleep(time);
             Ok(Ok(vm.ctx.none()))
         }
-    });
-    match result {
-        Ok(Ok(object)) => {
-            let paused = allocator::pause();
-            let value = convert::from_python(&object, vm);
-            drop(paused);
-            value.map_err(|error| Failure::Other(error.into()))
-        }
-        Ok(Err(error)) => Err(Failure::Other(error)),
-        Err(exception) => Err(Failure::Exception(describe(vm, &exception))),
+        Op::CallFunction { callback, args } => match scope_state::current().and_then(|state| state.held(&callback)) {
+            Some(function) => call_object(vm, &function, args),
+            None => Ok(Err(callback_call::foreign())),
+        },
+        Op::Snapshot | Op::Restore(_) | Op::Reload(_) => Ok(Ok(vm.ctx.none())),
     }
 }
 
@@ -316,6 +381,10 @@ fn call_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, args: Vec<V
         Some(function) if public(name) => function,
         _ => return Ok(Err(Error::Setup(format!("the sandbox has no global named '{name}' to call")))),
     };
+    call_object(vm, &function, args)
+}
+
+fn call_object(vm: &VirtualMachine, function: &PyObject, args: Vec<Value>) -> Performed {
     let mut objects = Vec::with_capacity(args.len());
     for arg in &args {
         match convert::to_python(arg, vm) {
@@ -331,16 +400,19 @@ fn set_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, object: PyOb
         return Ok(Err(Error::Setup(format!("'{name}' cannot be the name of a global"))));
     }
     globals.set_item(name, object, vm)?;
+    if let Some(state) = scope_state::current() {
+        state.set_by_host.borrow_mut().insert(name.to_owned());
+    }
     Ok(Ok(vm.ctx.none()))
 }
 
 /// Whether a host may name a global so: the interpreter's own entries in a scope are not for it.
-fn public(name: &str) -> bool {
+pub(crate) fn public(name: &str) -> bool {
     !name.is_empty() && !name.starts_with("__")
 }
 
 /// Runs a coroutine that a call answered to its end. There is no event loop: what it awaits must be coroutines.
-fn drive(result: PyObjectRef, vm: &VirtualMachine) -> PyResult {
+pub(crate) fn drive(result: PyObjectRef, vm: &VirtualMachine) -> PyResult {
     if result.downcast_ref::<PyCoroutine>().is_none() {
         return Ok(result);
     }
@@ -356,7 +428,7 @@ fn drive(result: PyObjectRef, vm: &VirtualMachine) -> PyResult {
 }
 
 /// What the host learns of an exception. Its `str()` may be script code, so this is part of the run.
-fn describe(vm: &VirtualMachine, exception: &PyBaseExceptionRef) -> ScriptException {
+pub(crate) fn describe(vm: &VirtualMachine, exception: &PyBaseExceptionRef) -> ScriptException {
     let message = if fuel::tripped() {
         String::new()
     } else {
@@ -375,6 +447,24 @@ fn describe(vm: &VirtualMachine, exception: &PyBaseExceptionRef) -> ScriptExcept
             .filter(|(raised, _)| raised.is(exception))
             .map(|(_, error)| error),
         usage: Box::default(),
+        serial: None,
+    }
+}
+
+/// What has stopped the current run, for the host function that is in the middle of it.
+pub(crate) fn stop_so_far() -> Error {
+    let usage = Box::new(fuel::usage_so_far().unwrap_or_default());
+    match fuel::trip_so_far() {
+        Some(Trip::Limit(limit)) => Error::Budget(BudgetExceeded {
+            limit,
+            lifetime: false,
+            allowed: fuel::allowed(limit).unwrap_or(0),
+            used: usage.of(limit),
+            traceback: Vec::new(),
+            usage,
+        }),
+        Some(Trip::Stopped(reason)) => Error::Stopped(Stopped { reason, traceback: Vec::new(), usage }),
+        Some(Trip::Cancelled) | None => Error::Cancelled(usage),
     }
 }
 

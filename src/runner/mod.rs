@@ -4,11 +4,13 @@
 //! * [`handover`]: how calls reach it and answers come back, with a deadline.
 //! * [`interpreter`]: how its interpreter is made.
 //! * [`cage`]: the sandboxes on it, as scopes, and the running of scripts in them.
+//! * [`state`]: globals copied out, put back, and kept through a reload.
 //! * [`world`]: garbage collection among several runners.
 
 pub(crate) mod cage;
 pub(crate) mod handover;
 pub(crate) mod interpreter;
+pub(crate) mod state;
 pub(crate) mod thread;
 pub(crate) mod world;
 

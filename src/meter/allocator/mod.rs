@@ -18,7 +18,9 @@ mod blocks;
 mod tests;
 
 pub(crate) use accounts::Account;
-pub(crate) use billing::{MemoryLimits, bill, billed, exceeded, live, pause, pressure, relieve, set_lost_hook};
+pub(crate) use billing::{
+    MemoryLimits, bill, billed, exceeded, live, max_allocations, pause, pressure, relieve, resume, set_lost_hook,
+};
 pub(crate) use blocks::installed;
 
 use std::alloc::System;

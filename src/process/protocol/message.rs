@@ -4,6 +4,7 @@ use super::frame::{FrameError, MAX_FRAME, Message, decode_all};
 use super::outcome::Outcome;
 use super::value::Flat;
 use crate::budget::Budget;
+use crate::host::failure::ExceptionType;
 use crate::policy::Policy;
 use crate::process::jail::{JailSpec, Report};
 use crate::usage::Usage;
@@ -128,6 +129,9 @@ pub(crate) enum WireOp {
     },
     Get(String),
     Set(String, Flat),
+    Snapshot,
+    Restore(Vec<(String, Flat)>),
+    Reload(WireScript),
     /// Makes the host's function of this number a global.
     SetFunction(String, u32),
     /// What a test wants to see stopped: native code of an attacker, in the jail.
@@ -158,6 +162,7 @@ pub(crate) struct Done {
 pub(crate) struct HostCall {
     pub function: u32,
     pub args: Vec<Flat>,
+    pub keywords: Vec<(String, Flat)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -169,6 +174,8 @@ pub(crate) enum HostAnswer {
     Failed {
         message: String,
         error: u32,
+        /// What it is to be in the script.
+        exception: ExceptionType,
     },
     Panicked,
 }
