@@ -25,6 +25,7 @@ mod error;
 mod guard;
 mod host;
 mod meter;
+mod modules;
 mod policy;
 #[cfg(feature = "process")]
 pub mod process;

@@ -6,6 +6,8 @@ use crate::guard::{Ground, streams};
 use crate::host::{convert, function};
 use crate::meter::allocator::{self, Account, MemoryLimits};
 use crate::meter::fuel::{self, LiveUsage, Run, RunState, Trip};
+use crate::modules::table::ModuleTable;
+use crate::policy::Policy;
 use crate::runner::world;
 use crate::sandbox::Config;
 use crate::script::{Script, ScriptId};
@@ -45,6 +47,7 @@ pub(crate) struct Cage<'vm> {
 
 struct SandboxScope {
     globals: PyDictRef,
+    modules: Option<Arc<ModuleTable>>,
     account: Account,
 }
 
@@ -115,7 +118,10 @@ impl<'vm> Cage<'vm> {
         // cycles of its own (classes) waits for a collection. No script code runs in this: outside of a run, every probe
         // refuses.
         scope.globals.clear();
-        drop(scope.globals);
+        if let Some(modules) = &scope.modules {
+            modules.clear();
+        }
+        drop((scope.globals, scope.modules));
         self.garbage_bytes += scope.account.held();
         self.garbage_sandboxes += 1;
         if self.garbage_bytes > GARBAGE_BYTES || self.garbage_sandboxes > GARBAGE_SANDBOXES {
@@ -124,6 +130,31 @@ impl<'vm> Cage<'vm> {
             self.garbage_bytes = if done { 0 } else { GARBAGE_BYTES * 7 / 8 };
             self.garbage_sandboxes = if done { 0 } else { GARBAGE_SANDBOXES * 7 / 8 };
         }
+    }
+
+    /// Compiles the modules that a policy grants, so that no run waits for that.
+    pub(crate) fn prepare_modules(&mut self, policy: &Policy) -> Result<(), Error> {
+        let _running = world::Running::begin(self.vm);
+        self.ground.prepare_modules(policy, self.vm)
+    }
+
+    /// The public names of a module that a policy grants.
+    #[cfg(feature = "test-hooks")]
+    pub(crate) fn module_names(&mut self, module: &str, config: &Arc<Config>) -> Result<Vec<String>, Error> {
+        use crate::modules::table::Asker;
+        let vm = self.vm;
+        let _running = world::Running::begin(vm);
+        let (_, table) = self.ground.new_globals(config, vm)?;
+        let names = fuel::metered(unlimited(config), || {
+            table
+                .as_ref()
+                .and_then(|table| table.import(module, Asker::Script, vm).ok().flatten())
+                .map(|facade| facade.names())
+        });
+        if let Some(table) = &table {
+            table.clear();
+        }
+        names.0.ok_or_else(|| Error::Setup(format!("the module '{module}' cannot be imported")))
     }
 
     /// Plants the canary, see [`Runner::plant_canary`](crate::Runner::plant_canary).
@@ -169,7 +200,9 @@ impl<'vm> Cage<'vm> {
         };
         let scope = match self.scopes.entry(call.sandbox) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(SandboxScope::new(&self.ground, vm)?),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(SandboxScope::new(&self.ground, &call.config, vm)?)
+            }
         };
         let budget = &call.budget;
         let limits = memory_limits(budget)?;
@@ -228,10 +261,29 @@ impl<'vm> Cage<'vm> {
 }
 
 impl SandboxScope {
-    fn new(ground: &Ground, vm: &VirtualMachine) -> Result<Self, Error> {
+    fn new(ground: &Ground, config: &Arc<Config>, vm: &VirtualMachine) -> Result<Self, Error> {
         let account = Account::open()
             .ok_or_else(|| Error::Setup("about a million sandboxes are alive; drop some first".to_owned()))?;
-        Ok(SandboxScope { globals: ground.new_globals(vm)?, account })
+        let (globals, modules) = ground.new_globals(config, vm)?;
+        Ok(SandboxScope { globals, modules, account })
+    }
+}
+
+/// A run that is not limited, for what is not a script's.
+#[cfg(feature = "test-hooks")]
+fn unlimited(config: &Arc<Config>) -> Run {
+    Run {
+        instructions: u64::MAX / 4,
+        memory: None,
+        output: 0,
+        host_calls: 0,
+        timeout: std::time::Duration::from_secs(60),
+        started: Instant::now(),
+        cancel: config.cancel.0.clone(),
+        hook: None,
+        live: Arc::default(),
+        pace: crate::meter::fuel::Pace::begin(),
+        state: RunState::default(),
     }
 }
 

@@ -6,6 +6,7 @@ mod escapes;
 mod fuzz;
 mod hard_stop;
 mod hostile;
+mod modules;
 mod ordinary;
 mod process;
 mod repeatable;
