@@ -2,7 +2,7 @@
 //! host answers.
 
 use crate::host::convert;
-use crate::host::function::{count_call, raise};
+use crate::host::function::{count_call, positional, raise};
 use crate::meter::allocator;
 use crate::meter::fuel;
 use crate::runner::fiber::{self, Reply, Wants};
@@ -60,7 +60,7 @@ impl PyPayload for AwaitableFunction {
     }
 }
 
-#[pyclass(with(Callable, Representable), flags(DISALLOW_INSTANTIATION))]
+#[pyclass(with(Callable, Representable), flags(DISALLOW_INSTANTIATION, IMMUTABLETYPE))]
 impl AwaitableFunction {}
 
 impl Representable for AwaitableFunction {
@@ -74,17 +74,9 @@ impl Callable for AwaitableFunction {
 
     fn call(zelf: &Py<Self>, args: FuncArgs, vm: &VirtualMachine) -> PyResult {
         count_call(vm)?;
-        if !args.kwargs.is_empty() {
-            return Err(vm.new_type_error(format!("{}() takes no keyword arguments", zelf.name)));
-        }
         // What is copied for the host is the host's.
         let paused = allocator::pause();
-        let args = args
-            .args
-            .iter()
-            .map(|arg| convert::from_python(arg, vm))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| vm.new_type_error(format!("{}(): {}", zelf.name, error.message)))?;
+        let args = positional(&zelf.name, &args, vm)?;
         let request = Request { name: zelf.name.clone(), args };
         drop(paused);
         Ok(Awaitable { request, awaited: AtomicBool::new(false) }.into_ref(&vm.ctx).into())
@@ -105,7 +97,7 @@ impl PyPayload for Awaitable {
     }
 }
 
-#[pyclass(with(IterNext, Iterable, Representable), flags(DISALLOW_INSTANTIATION))]
+#[pyclass(with(IterNext, Iterable, Representable), flags(DISALLOW_INSTANTIATION, IMMUTABLETYPE))]
 impl Awaitable {
     #[pymethod]
     fn __await__(zelf: PyRef<Self>) -> PyRef<Self> {

@@ -168,17 +168,9 @@ impl Callable for HostCallable {
 
     fn call(zelf: &Py<Self>, args: FuncArgs, vm: &VirtualMachine) -> PyResult {
         count_call(vm)?;
-        if !args.kwargs.is_empty() {
-            return Err(vm.new_type_error(format!("{}() takes no keyword arguments", zelf.name)));
-        }
         // What is copied for the host is the host's, in memory and in time.
         let paused = allocator::pause();
-        let values = args
-            .args
-            .iter()
-            .map(|arg| convert::from_python(arg, vm))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| vm.new_type_error(format!("{}(): {}", zelf.name, error.message)))?;
+        let values = positional(&zelf.name, &args, vm)?;
         let answer = thread::on_the_hosts_time(vm, || catch_unwind(AssertUnwindSafe(|| (zelf.function)(values))));
         drop(paused);
         match answer {
@@ -189,6 +181,18 @@ impl Callable for HostCallable {
             Err(_) => Err(vm.new_runtime_error(format!("host function {} panicked", zelf.name))),
         }
     }
+}
+
+/// The arguments of a call as values of the host's.
+pub(crate) fn positional(name: &str, args: &FuncArgs, vm: &VirtualMachine) -> PyResult<Vec<Value>> {
+    if !args.kwargs.is_empty() {
+        return Err(vm.new_type_error(format!("{name}() takes no keyword arguments")));
+    }
+    args.args
+        .iter()
+        .map(|arg| convert::from_python(arg, vm))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| vm.new_type_error(format!("{name}(): {}", error.message)))
 }
 
 /// Counts a call, and stops the run when it is one too many.
