@@ -1,7 +1,7 @@
 //! Everything that can go wrong, typed.
 
 use crate::budget::Limit;
-use crate::host::function::HostError;
+use crate::host::failure::HostError;
 use crate::usage::Usage;
 use std::fmt;
 use thiserror::Error as ThisError;
@@ -164,6 +164,8 @@ pub struct ScriptException {
     pub host_error: Option<HostError>,
     /// What the run cost.
     pub usage: Box<Usage>,
+    /// Where the exception itself is kept, when it is one that a callback let through to a host function.
+    pub(crate) serial: Option<u64>,
 }
 
 impl ScriptException {

@@ -3,13 +3,14 @@
 use crate::budget::Budget;
 use crate::error::Error;
 use crate::host::awaitable::Request;
-use crate::host::function::{CallFailure, IntoAnswer, convert_argument};
+use crate::host::failure::{CallFailure, ExceptionType, IntoAnswer, Raise};
 use crate::runner::fiber::Reply;
 use crate::runner::tasks::Start;
 use crate::sandbox::Sandbox;
 use crate::task::{Progress, Task};
 use crate::value::{FromValue, IntoArgs, Value};
 use std::collections::HashMap;
+use std::error::Error as StdError;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,8 +25,8 @@ type Answer = Pin<Box<dyn Future<Output = Result<Value, CallFailure>> + Send>>;
 /// The async functions of a sandbox, by their names.
 pub(crate) type AsyncFunctions = HashMap<String, Arc<dyn Fn(Vec<Value>) -> Answer + Send + Sync>>;
 
-/// Closures that scripts can await: up to eight arguments that are [`FromValue`], answering a future of a value or of a
-/// `Result` of one. See [`Sandbox::async_function`].
+/// Closures that scripts can await: up to eight arguments that are [`FromValue`], of which an [`Option`] may be left out,
+/// answering a future of a value or of a `Result` of one. See [`Sandbox::async_function`].
 pub trait AsyncHostFunction<Args>: Send + Sync + 'static {
     /// Starts a call with converted arguments.
     fn call(&self, args: Vec<Value>) -> Pin<Box<dyn Future<Output = Result<Value, CallFailure>> + Send>>;
@@ -43,7 +44,7 @@ macro_rules! async_host_function {
             #[allow(unused_mut, unused_variables, unused_assignments, non_snake_case)]
             fn call(&self, args: Vec<Value>) -> Answer {
                 let started = (|| {
-                    if args.len() != $count {
+                    if args.len() > $count {
                         return Err(CallFailure::Arguments(format!(
                             concat!("takes ", stringify!($count), " positional arguments but {} were given"),
                             args.len()
@@ -53,7 +54,7 @@ macro_rules! async_host_function {
                     let mut position = 0;
                     $(
                         position += 1;
-                        let $arg = convert_argument::<$arg>(args.next(), position)?;
+                        let $arg = argument::<$arg>(args.next(), position)?;
                     )*
                     Ok(self($($arg),*))
                 })();
@@ -71,6 +72,14 @@ async_host_function!(5: A B C D E);
 async_host_function!(6: A B C D E F);
 async_host_function!(7: A B C D E F G);
 async_host_function!(8: A B C D E F G H);
+
+fn argument<T: FromValue>(given: Option<Value>, position: usize) -> Result<T, CallFailure> {
+    match given {
+        Some(value) => T::from_value(value)
+            .map_err(|error| CallFailure::Arguments(format!("argument {position}: {}", error.message))),
+        None => T::missing().ok_or_else(|| CallFailure::Arguments(format!("misses argument {position}"))),
+    }
+}
 
 impl Sandbox {
     /// [`Sandbox::eval`], without blocking: the future can be polled on any executor. The budget is the sandbox's.
@@ -179,18 +188,21 @@ impl Sandbox {
 
     async fn answer_async(&self, request: Request) -> Reply {
         let Some(function) = self.async_functions.get(&request.name) else {
-            let why = format!("{}() is not one of the host's async functions", request.name);
-            return Reply::Error(Box::<dyn std::error::Error + Send + Sync>::from(why).into());
+            return error(format!("{}() is not one of the host's async functions", request.name));
         };
         match function(request.args).await {
             Ok(value) => Reply::Value(value),
             Err(CallFailure::Failed(error)) => Reply::Error(error),
             Err(CallFailure::Arguments(why)) => {
-                let why = format!("{}() {why}", request.name);
-                Reply::Error(Box::<dyn std::error::Error + Send + Sync>::from(why).into())
+                error(Raise::new(ExceptionType::TypeError, format!("{}() {why}", request.name)))
             }
+            Err(CallFailure::Panicked) => error(format!("{}() panicked", request.name)),
         }
     }
+}
+
+fn error(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Reply {
+    Reply::Error(error.into().into())
 }
 
 impl Task {

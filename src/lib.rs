@@ -3,11 +3,13 @@
 //! | to | use |
 //! |---|---|
 //! | run scripts | [`Sandbox`]: `eval`, `exec`, `call`, `get`, `set`; [`Script`] for what is compiled once and run often |
-//! | say what they may use | [`Policy`], [`SourceLimits`], [`Sandbox::function`] |
+//! | say what they may use | [`Policy`], [`SourceLimits`], [`ValueLimits`] |
+//! | give them functions and objects of the host | [`Sandbox::function`], [`HostFunction`], [`HostObject`], [`Handle`], [`CallContext`], [`Sandbox::scope`] |
 //! | say what they may cost | [`Budget`]; [`MeteredAlloc`] for memory; [`MeterHook`], [`Pause`] and [`Cancel`] while they run |
 //! | learn what they cost | [`Usage`], also in every [`Error`] of a run |
 //! | let a script run a slice at a time, and await the host | [`Sandbox::start`], [`Task`], [`Progress`], [`Sandbox::awaitable`] |
-//! | exchange values | [`Value`], [`FromValue`], [`IntoValue`], [`IntoArgs`] |
+//! | exchange values | [`Value`], [`FromValue`], [`IntoValue`], [`IntoArgs`]; [`Callback`] for a script's callables; feature `serde`: [`to_value`], [`from_value`] |
+//! | keep their state | [`Sandbox::snapshot`], [`Sandbox::restore`], [`Sandbox::reload`] |
 //! | run them without blocking, on any executor (feature `async`) | [`Sandbox`]: `eval_async`, `call_async`, `async_function` |
 //! | spread them over threads, or call many in one go | [`Runner`], [`Runner::with`] |
 //! | wall them in | [`Isolation::Process`], the module `process` |
@@ -46,8 +48,15 @@ pub use error::{
 };
 #[cfg(feature = "async")]
 pub use future::AsyncHostFunction;
+pub use host::args::{Arguments, HostArg, Kwargs, OrDefault, Rest};
 pub use host::awaitable::Request;
-pub use host::function::{CallFailure, HostError, HostFunction, IntoAnswer};
+pub use host::callback::Callback;
+pub use host::context::CallContext;
+pub use host::failure::{CallFailure, ExceptionType, HostError, IntoAnswer, Raise};
+pub use host::function::{HostFunction, HostFunctionMut};
+pub use host::lend::Scope;
+pub use host::object::members::{HostMethod, Members};
+pub use host::object::{AnyObject, Borrowed, Handle, HostObject, InUse};
 pub use meter::allocator::MeteredAlloc;
 pub use meter::hook::{Cancel, HookAction, MeterHook, Pause};
 pub use policy::Policy;
@@ -55,10 +64,13 @@ pub use policy::Policy;
 pub use process::worker;
 pub use runner::Runner;
 pub use runner::cage::Cage;
-pub use sandbox::{Isolation, LiveUsageView, Sandbox, SandboxBuilder};
+pub use sandbox::{Isolation, LiveUsageView, Reloaded, Sandbox, SandboxBuilder, Snapshot};
 pub use script::Script;
 pub use task::{Progress, Task};
 pub use usage::Usage;
+pub use value::limits::ValueLimits;
+#[cfg(feature = "serde")]
+pub use value::serde::{SerdeError, from_value, to_value};
 pub use value::{BigInt, FromValue, IntoArgs, IntoValue, Value};
 
 /// The README's examples are tests.

@@ -1,9 +1,11 @@
 //! What a script may use.
 
 use crate::compile::limits::SourceLimits;
+use crate::value::limits::ValueLimits;
 use std::collections::BTreeSet;
 
-/// What the scripts of a sandbox may use: the modules granted to them, and how large their sources may be.
+/// What the scripts of a sandbox may use: the modules granted to them, how large their sources may be, and how
+/// large the values that they exchange with the host.
 ///
 /// The default grants no module.
 ///
@@ -22,6 +24,7 @@ use std::collections::BTreeSet;
 pub struct Policy {
     pub(crate) modules: BTreeSet<String>,
     pub(crate) limits: SourceLimits,
+    pub(crate) values: ValueLimits,
 }
 
 impl Policy {
@@ -36,6 +39,13 @@ impl Policy {
     #[must_use]
     pub fn source_limits(mut self, limits: SourceLimits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Replaces the limits on values that cross between host and script.
+    #[must_use]
+    pub fn value_limits(mut self, limits: ValueLimits) -> Self {
+        self.values = limits;
         self
     }
 }

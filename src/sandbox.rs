@@ -1,10 +1,17 @@
 //! The front door: a sandbox, its builder, and calls into it.
 
+#[cfg(feature = "serde")]
+mod snapshot_serde;
+mod state;
+
+pub use state::{Reloaded, Snapshot};
+
 use crate::budget::{Budget, Limit};
 use crate::compile::{self, Checks};
 use crate::error::{BudgetExceeded, Error};
 use crate::guard;
-use crate::host::function::{self, HostFunction};
+use crate::host::callback::Callback;
+use crate::host::function::{self, Erased, HostFunction, NewFunction};
 use crate::meter::fuel::{Clock, LiveUsage};
 use crate::meter::hook::{Cancel, MeterHook};
 use crate::policy::Policy;
@@ -17,6 +24,7 @@ use crate::task::{Books, Task};
 use crate::usage::Usage;
 use crate::value::{FromValue, IntoArgs, IntoValue, Value};
 use parking_lot::Mutex;
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -104,6 +112,7 @@ pub(crate) struct Config {
     pub policy: Policy,
     pub hook: Option<Arc<dyn MeterHook>>,
     pub cancel: Cancel,
+    pub data: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// Builds a [`Sandbox`]; see [`Sandbox::builder`].
@@ -117,6 +126,7 @@ pub struct SandboxBuilder {
     isolation: Isolation,
     #[cfg(feature = "process")]
     pool: Option<crate::process::Pool>,
+    data: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl SandboxBuilder {
@@ -186,6 +196,14 @@ impl SandboxBuilder {
         self
     }
 
+    /// Data of the host's own, which host functions find by its type: see [`CallContext::data`](crate::CallContext::data).
+    /// There is one for a sandbox; a second call replaces it.
+    #[must_use]
+    pub fn data<T: Any + Send + Sync>(mut self, data: T) -> Self {
+        self.data = Some(Arc::new(data));
+        self
+    }
+
     /// Builds the sandbox.
     ///
     /// # Errors
@@ -195,7 +213,8 @@ impl SandboxBuilder {
         if let Some(unknown) = self.policy.modules.iter().find(|name| !guard::grantable(name)) {
             return Err(Error::Setup(format!("there is no module '{unknown}' that could be granted")));
         }
-        let config = Arc::new(Config { policy: self.policy, hook: self.hook, cancel: Cancel::default() });
+        let config =
+            Arc::new(Config { policy: self.policy, hook: self.hook, cancel: Cancel::default(), data: self.data });
         let home = match (self.isolation, self.runner) {
             (Isolation::Thread, Some(runner)) => Home::Thread(runner),
             (Isolation::Thread, None) => Home::Thread(Runner::shared()?),
@@ -451,9 +470,68 @@ impl Sandbox {
     ///
     /// # Errors
     /// [`Error::Setup`] when the name begins with two underscores.
-    pub fn function<Args: 'static>(&mut self, name: &str, function: impl HostFunction<Args>) -> Result<(), Error> {
-        let op = Op::SetFunction(name.to_owned(), function::erase(function));
+    pub fn function<Args: 'static>(
+        &mut self,
+        name: &str,
+        function: impl HostFunction<Args> + Sync + 'static,
+    ) -> Result<(), Error> {
+        self.set_erased(name, Vec::new(), function::erase(function))
+    }
+
+    /// [`Sandbox::function`], with names for the parameters, in order, by which a script can pass them as keywords. A
+    /// [`CallContext`](crate::CallContext), [`Rest`](crate::Rest) or [`Kwargs`](crate::Kwargs) has no name.
+    ///
+    /// # Errors
+    /// As [`Sandbox::function`].
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.function_named("spawn", ["kind", "count"], |kind: &str, count: Option<u32>| {
+    ///     format!("{} {kind}", count.unwrap_or(1))
+    /// })?;
+    /// assert_eq!(sandbox.eval::<String>("spawn('orc')")?, "1 orc");
+    /// assert_eq!(sandbox.eval::<String>("spawn(count=3, kind='elf')")?, "3 elf");
+    /// assert!(sandbox.exec("spawn('orc', size=9)").is_err());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    pub fn function_named<Args: 'static, Name: Into<String>>(
+        &mut self,
+        name: &str,
+        parameters: impl IntoIterator<Item = Name>,
+        function: impl HostFunction<Args> + Sync + 'static,
+    ) -> Result<(), Error> {
+        let parameters = parameters.into_iter().map(Into::into).collect();
+        self.set_erased(name, parameters, function::erase(function))
+    }
+
+    pub(crate) fn set_erased(&mut self, name: &str, parameters: Vec<String>, function: Erased) -> Result<(), Error> {
+        let op = Op::SetFunction(NewFunction { name: name.to_owned(), parameters, function });
         self.dispatch(op, self.budget.clone()).map(drop)
+    }
+
+    /// Calls a callable of the script that the host holds, see [`Callback`].
+    ///
+    /// # Errors
+    /// As [`Sandbox::eval`]; [`Error::Conversion`] when the callback belongs to another sandbox.
+    pub fn call_function<T: FromValue>(&mut self, callback: &Callback, args: impl IntoArgs) -> Result<T, Error> {
+        self.call_function_with(callback, args, self.budget.clone()).map(|(value, _)| value)
+    }
+
+    /// [`Sandbox::call_function`] under a budget of its own; also gives the bill.
+    ///
+    /// # Errors
+    /// As [`Sandbox::call_function`].
+    pub fn call_function_with<T: FromValue>(
+        &mut self,
+        callback: &Callback,
+        args: impl IntoArgs,
+        budget: Budget,
+    ) -> Result<(T, Usage), Error> {
+        let op = Op::CallFunction { callback: callback.clone(), args: args.into_args() };
+        let (value, usage) = self.dispatch(op, budget)?;
+        Ok((T::from_value(value)?, usage))
     }
 
     /// Makes a global function of which each call can be awaited by a task: the host gets the name and the arguments as a

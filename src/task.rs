@@ -3,7 +3,7 @@
 use crate::budget::{Budget, Limit};
 use crate::error::Error;
 use crate::host::awaitable::Request;
-use crate::host::function::HostError;
+use crate::host::failure::HostError;
 use crate::meter::fuel::LiveUsage;
 use crate::runner::cage::Cage;
 use crate::runner::fiber::Reply;

@@ -2,14 +2,19 @@
 
 mod from;
 mod into;
+pub(crate) mod limits;
+#[cfg(feature = "serde")]
+pub(crate) mod serde;
 
 pub use from::FromValue;
 pub use into::{IntoArgs, IntoValue};
 pub use num_bigint::BigInt;
 
+use crate::host::callback::Callback;
+use crate::host::object::AnyObject;
 use std::fmt;
 
-/// A plain value, on neither side: copied when it crosses.
+/// A value on neither side: copied when it crosses, save for the handles [`Value::Function`] and [`Value::Object`].
 ///
 /// ```
 /// use pycage::{Sandbox, Value};
@@ -46,8 +51,12 @@ pub enum Value {
     Dict(Vec<(Value, Value)>),
     /// A set or frozenset, in the interpreter's order.
     Set(Vec<Value>),
-    /// Something of the script that has no counterpart here (a function, an object of its own class): its type's name.
-    /// It cannot be passed back.
+    /// A callable of the script. It can be passed back to its own sandbox, and called: see [`Callback`].
+    Function(Callback),
+    /// An object of the host, see [`HostObject`](crate::HostObject). Not copied: a handle to the object itself.
+    Object(AnyObject),
+    /// Something of the script that has no counterpart here (an object of its own class): its type's name. It cannot be
+    /// passed back.
     Opaque(String),
 }
 
@@ -75,6 +84,8 @@ impl Value {
             Value::Tuple(_) => "tuple",
             Value::Dict(_) => "dict",
             Value::Set(_) => "set",
+            Value::Function(callback) => callback.type_name(),
+            Value::Object(object) => object.type_name(),
             Value::Opaque(name) => name,
         }
     }
@@ -107,7 +118,7 @@ impl fmt::Display for Value {
             }
             Value::Set(items) if items.is_empty() => f.write_str("set()"),
             Value::Set(items) => fmt_sequence("{", items, "}", f),
-            Value::Opaque(name) => write!(f, "<{name} object>"),
+            Value::Function(_) | Value::Object(_) | Value::Opaque(_) => write!(f, "<{} object>", self.type_name()),
         }
     }
 }

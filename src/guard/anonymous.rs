@@ -198,7 +198,7 @@ fn hashes_as(object: &PyObject, class: &Py<PyType>, vm: &VirtualMachine) -> bool
 }
 
 /// Hides a number behind a keyed hash. The key is drawn once for the process.
-fn scrambled(number: u64) -> PyHash {
+pub(crate) fn scrambled(number: u64) -> PyHash {
     static KEY: OnceLock<RandomState> = OnceLock::new();
     match KEY.get_or_init(RandomState::new).hash_one(number) as PyHash {
         // Taken: it means failure.

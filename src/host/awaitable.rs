@@ -1,8 +1,9 @@
 //! What scripts can await of the host: `await sleep(3)` in a task hands the request to the host, and goes on with what the
 //! host answers.
 
-use crate::host::convert;
-use crate::host::function::{count_call, positional, raise};
+use crate::host::args::{Arguments, HostArg, Rest};
+use crate::host::function::split_keywords;
+use crate::host::gate;
 use crate::meter::allocator;
 use crate::meter::fuel;
 use crate::runner::fiber::{self, Reply, Wants};
@@ -45,13 +46,14 @@ pub(crate) fn object(name: &str, vm: &VirtualMachine) -> PyObjectRef {
     // Made once; later calls find them.
     let _ = AwaitableFunction::make_static_type();
     let _ = Awaitable::make_static_type();
-    AwaitableFunction { name: name.to_owned() }.into_ref(&vm.ctx).into()
+    AwaitableFunction { title: format!("{name}()") }.into_ref(&vm.ctx).into()
 }
 
 #[pyclass(module = false, name = "host_function")]
 #[derive(Debug)]
 struct AwaitableFunction {
-    name: String,
+    /// The name with `()` behind it, for messages.
+    title: String,
 }
 
 impl PyPayload for AwaitableFunction {
@@ -61,11 +63,15 @@ impl PyPayload for AwaitableFunction {
 }
 
 #[pyclass(with(Callable, Representable), flags(DISALLOW_INSTANTIATION, IMMUTABLETYPE))]
-impl AwaitableFunction {}
+impl AwaitableFunction {
+    fn name(&self) -> &str {
+        self.title.trim_end_matches("()")
+    }
+}
 
 impl Representable for AwaitableFunction {
     fn repr_str(zelf: &Py<Self>, _vm: &VirtualMachine) -> PyResult<String> {
-        Ok(format!("<host function {}>", zelf.name))
+        Ok(format!("<host function {}>", zelf.name()))
     }
 }
 
@@ -73,11 +79,15 @@ impl Callable for AwaitableFunction {
     type Args = FuncArgs;
 
     fn call(zelf: &Py<Self>, args: FuncArgs, vm: &VirtualMachine) -> PyResult {
-        count_call(vm)?;
-        // What is copied for the host is the host's.
+        let (names, values) = split_keywords(args.kwargs, vm);
+        let args = gate::enter(&zelf.title, vm, || {
+            let mut taken = Arguments::new(&args.args, &names, &values, &[], vm);
+            let Rest(values) = Rest::take(&mut taken)?;
+            taken.finish()?;
+            Ok(values)
+        })?;
         let paused = allocator::pause();
-        let args = positional(&zelf.name, &args, vm)?;
-        let request = Request { name: zelf.name.clone(), args };
+        let request = Request { name: zelf.name().to_owned(), args };
         drop(paused);
         Ok(Awaitable { request, awaited: AtomicBool::new(false) }.into_ref(&vm.ctx).into())
     }
@@ -131,14 +141,12 @@ impl IterNext for Awaitable {
             match fiber::switch(Wants::Answer(request)) {
                 Reply::Value(value) => {
                     fuel::look_now(vm)?;
-                    let value = convert::to_python(&value, vm).map_err(|error| {
-                        vm.new_type_error(format!("{}() answered: {}", zelf.request.name, error.message))
-                    })?;
+                    let value = gate::answer_object(&value, &format!("{}()", zelf.request.name), vm)?;
                     return Ok(PyIterReturn::StopIteration(Some(value)));
                 }
                 Reply::Error(error) => {
                     fuel::look_now(vm)?;
-                    return Err(raise(error, vm));
+                    return Err(gate::raise(error, vm));
                 }
                 // A cancel, or the end of the task; else the host has no answer yet.
                 Reply::Go => fuel::look_now(vm)?,

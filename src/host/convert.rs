@@ -4,53 +4,71 @@
 //! object of any other type becomes [`Value::Opaque`].
 
 use crate::error::ConversionError;
+use crate::guard::types;
+use crate::host::object::HostInstance;
+use crate::host::scope_state;
 use crate::meter::fuel;
 use crate::value::Value;
+use crate::value::limits::ValueLimits;
 use num_bigint::BigInt;
 use rustpython_vm::builtins::{
-    PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyStr, PyTuple,
+    PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyStr, PyTuple, PyType,
 };
 use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyPayload, VirtualMachine};
 
-/// How deep values may nest when they cross.
-const MAX_DEPTH: usize = 128;
-
-/// How many values may cross at once.
-const MAX_NODES: usize = 2_000_000;
-
 /// Values are charged for in lots of this many, a native step each; smaller ones are free.
-const CHARGED_NODES: usize = 256;
-
-/// How many bytes of text and numbers may cross at once.
-const MAX_BYTES: usize = 256 << 20;
+const CHARGED_ITEMS: usize = 256;
 
 /// Copies an object of the script out.
 pub(crate) fn from_python(object: &PyObject, vm: &VirtualMachine) -> Result<Value, ConversionError> {
-    Reader { vm, nodes: 0, bytes: 0 }.read(object, 0)
+    Reader::new(vm).read(object)
 }
 
-struct Reader<'a> {
+/// Copies objects out, within the limits on what may cross at once.
+pub(crate) struct Reader<'a> {
     vm: &'a VirtualMachine,
-    nodes: usize,
+    limits: ValueLimits,
+    items: usize,
     bytes: usize,
 }
 
-impl Reader<'_> {
-    fn read(&mut self, object: &PyObject, depth: usize) -> Result<Value, ConversionError> {
-        if depth > MAX_DEPTH {
-            return Err(ConversionError::new(format!(
-                "the value nests deeper than {MAX_DEPTH} levels, or contains itself"
-            )));
+impl<'a> Reader<'a> {
+    pub(crate) fn new(vm: &'a VirtualMachine) -> Self {
+        Reader { vm, limits: scope_state::limits(), items: 0, bytes: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn read(&mut self, object: &PyObject) -> Result<Value, ConversionError> {
+        // The usual case, which is to be quick.
+        if object.class().is(self.vm.ctx.types.int_type)
+            && let Some(int) = object.downcast_ref::<PyInt>()
+            && let Ok(small) = i64::try_from(int.as_bigint())
+        {
+            self.count_item()?;
+            return Ok(Value::Int(small));
         }
-        self.nodes += 1;
+        self.read_any(object, 0)
+    }
+
+    #[inline]
+    fn count_item(&mut self) -> Result<(), ConversionError> {
+        self.items += 1;
         // A large value takes its time, which is the script's.
-        if self.nodes.is_multiple_of(CHARGED_NODES) {
-            fuel::charge(CHARGED_NODES as u64, self.vm)
+        if self.items.is_multiple_of(CHARGED_ITEMS) {
+            fuel::charge(CHARGED_ITEMS as u64, self.vm)
                 .map_err(|_| ConversionError::new("the budget ran out while the value was copied"))?;
         }
-        if self.nodes > MAX_NODES {
-            return Err(ConversionError::new(format!("the value has more than {MAX_NODES} parts")));
+        if self.items > self.limits.items {
+            return Err(too_many(self.limits.items));
         }
+        Ok(())
+    }
+
+    fn read_any(&mut self, object: &PyObject, depth: usize) -> Result<Value, ConversionError> {
+        if depth > self.limits.depth {
+            return Err(too_deep(self.limits.depth));
+        }
+        self.count_item()?;
         if self.vm.is_none(object) {
             return Ok(Value::None);
         }
@@ -88,7 +106,7 @@ impl Reader<'_> {
             let items = dict.items_vec();
             return items
                 .iter()
-                .map(|(key, value)| Ok((self.read(key, depth + 1)?, self.read(value, depth + 1)?)))
+                .map(|(key, value)| Ok((self.read_any(key, depth + 1)?, self.read_any(value, depth + 1)?)))
                 .collect::<Result<_, _>>()
                 .map(Value::Dict);
         }
@@ -97,6 +115,15 @@ impl Reader<'_> {
         }
         if let Some(set) = object.downcast_ref::<PyFrozenSet>() {
             return self.read_all(&set.elements(), depth).map(Value::Set);
+        }
+        if let Some(instance) = object.downcast_ref::<HostInstance>() {
+            return Ok(Value::Object(instance.shared().clone()));
+        }
+        if object.class().slots().call.load().is_some()
+            && object.downcast_ref::<PyType>().is_none_or(|class| types::may_be_held(class, self.vm))
+            && let Some(state) = scope_state::current()
+        {
+            return Ok(Value::Function(state.hold(object)));
         }
         Ok(Value::Opaque(object.class().name().to_string()))
     }
@@ -114,63 +141,115 @@ impl Reader<'_> {
     }
 
     fn read_all(&mut self, items: &[PyObjectRef], depth: usize) -> Result<Vec<Value>, ConversionError> {
-        items.iter().map(|item| self.read(item, depth + 1)).collect()
+        items.iter().map(|item| self.read_any(item, depth + 1)).collect()
+    }
+
+    pub(crate) fn count_bytes(&mut self, bytes: usize) -> Result<(), ConversionError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > self.limits.bytes { Err(too_long(self.limits.bytes)) } else { Ok(()) }
+    }
+}
+
+#[cold]
+fn too_deep(levels: usize) -> ConversionError {
+    ConversionError::new(format!("the value nests deeper than {levels} levels, or contains itself"))
+}
+
+#[cold]
+fn too_many(items: usize) -> ConversionError {
+    ConversionError::new(format!("the value has more than {items} parts"))
+}
+
+#[cold]
+fn too_long(bytes: usize) -> ConversionError {
+    ConversionError::new(format!("the value has more than {bytes} bytes"))
+}
+
+/// Copies a host's value in.
+#[inline]
+pub(crate) fn to_python(value: &Value, vm: &VirtualMachine) -> Result<PyObjectRef, ConversionError> {
+    match value {
+        // The usual cases, which are to be quick.
+        Value::None => Ok(vm.ctx.none()),
+        Value::Int(int) => Ok(vm.ctx.new_int(*int).into()),
+        other => Writer { vm, limits: scope_state::limits(), items: 0, bytes: 0 }.write(other, 0),
+    }
+}
+
+struct Writer<'a> {
+    vm: &'a VirtualMachine,
+    limits: ValueLimits,
+    items: usize,
+    bytes: usize,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, value: &Value, depth: usize) -> Result<PyObjectRef, ConversionError> {
+        let vm = self.vm;
+        if depth > self.limits.depth {
+            return Err(too_deep(self.limits.depth));
+        }
+        self.items += 1;
+        if self.items > self.limits.items {
+            return Err(too_many(self.limits.items));
+        }
+        Ok(match value {
+            Value::None => vm.ctx.none(),
+            Value::Bool(bool) => vm.ctx.new_bool(*bool).into(),
+            Value::Int(int) => vm.ctx.new_int(*int).into(),
+            Value::BigInt(int) => {
+                let bytes = int.to_signed_bytes_le();
+                self.count_bytes(bytes.len())?;
+                vm.ctx.new_int(malachite_bigint::BigInt::from_signed_bytes_le(&bytes)).into()
+            }
+            Value::Float(float) => vm.ctx.new_float(*float).into(),
+            Value::Str(text) => {
+                self.count_bytes(text.len())?;
+                vm.ctx.new_str(text.as_str()).into()
+            }
+            Value::Bytes(bytes) => {
+                self.count_bytes(bytes.len())?;
+                vm.ctx.new_bytes(bytes.clone()).into()
+            }
+            Value::List(items) => vm.ctx.new_list(self.write_all(items, depth)?).into(),
+            Value::Tuple(items) => vm.ctx.new_tuple(self.write_all(items, depth)?).into(),
+            Value::Dict(items) => {
+                let dict = vm.ctx.new_dict();
+                for (key, value) in items {
+                    let key = hashable(self.write(key, depth + 1)?, key, vm)?;
+                    let value = self.write(value, depth + 1)?;
+                    dict.set_item(&*key, value, vm).map_err(|_| unhashable(key.class().name().to_string()))?;
+                }
+                dict.into()
+            }
+            Value::Set(items) => {
+                let set = PySet::default().into_ref(&vm.ctx);
+                for item in items {
+                    let object = hashable(self.write(item, depth + 1)?, item, vm)?;
+                    set.add(object, vm).map_err(|_| unhashable(item.type_name().to_owned()))?;
+                }
+                set.into()
+            }
+            Value::Function(callback) => {
+                scope_state::current().and_then(|state| state.held(callback)).ok_or_else(|| {
+                    ConversionError::new("the callback belongs to another sandbox, or to one that is gone")
+                })?
+            }
+            Value::Object(object) => HostInstance::object(object.clone(), vm)?,
+            Value::Opaque(name) => {
+                return Err(ConversionError::new(format!("a '{name}' of a script cannot be passed back")));
+            }
+        })
+    }
+
+    fn write_all(&mut self, items: &[Value], depth: usize) -> Result<Vec<PyObjectRef>, ConversionError> {
+        items.iter().map(|item| self.write(item, depth + 1)).collect()
     }
 
     fn count_bytes(&mut self, bytes: usize) -> Result<(), ConversionError> {
         self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes > MAX_BYTES {
-            return Err(ConversionError::new(format!("the value has more than {MAX_BYTES} bytes")));
-        }
-        Ok(())
+        if self.bytes > self.limits.bytes { Err(too_long(self.limits.bytes)) } else { Ok(()) }
     }
-}
-
-/// Copies a host's value in.
-pub(crate) fn to_python(value: &Value, vm: &VirtualMachine) -> Result<PyObjectRef, ConversionError> {
-    write(value, vm, 0)
-}
-
-fn write(value: &Value, vm: &VirtualMachine, depth: usize) -> Result<PyObjectRef, ConversionError> {
-    if depth > MAX_DEPTH {
-        return Err(ConversionError::new(format!("the value nests deeper than {MAX_DEPTH} levels")));
-    }
-    let all = |items: &[Value]| -> Result<Vec<PyObjectRef>, ConversionError> {
-        items.iter().map(|item| write(item, vm, depth + 1)).collect()
-    };
-    Ok(match value {
-        Value::None => vm.ctx.none(),
-        Value::Bool(bool) => vm.ctx.new_bool(*bool).into(),
-        Value::Int(int) => vm.ctx.new_int(*int).into(),
-        Value::BigInt(int) => {
-            vm.ctx.new_int(malachite_bigint::BigInt::from_signed_bytes_le(&int.to_signed_bytes_le())).into()
-        }
-        Value::Float(float) => vm.ctx.new_float(*float).into(),
-        Value::Str(text) => vm.ctx.new_str(text.as_str()).into(),
-        Value::Bytes(bytes) => vm.ctx.new_bytes(bytes.clone()).into(),
-        Value::List(items) => vm.ctx.new_list(all(items)?).into(),
-        Value::Tuple(items) => vm.ctx.new_tuple(all(items)?).into(),
-        Value::Dict(items) => {
-            let dict = vm.ctx.new_dict();
-            for (key, value) in items {
-                let key = hashable(write(key, vm, depth + 1)?, key, vm)?;
-                let value = write(value, vm, depth + 1)?;
-                dict.set_item(&*key, value, vm).map_err(|_| unhashable(key.class().name().to_string()))?;
-            }
-            dict.into()
-        }
-        Value::Set(items) => {
-            let set = PySet::default().into_ref(&vm.ctx);
-            for item in items {
-                let object = hashable(write(item, vm, depth + 1)?, item, vm)?;
-                set.add(object, vm).map_err(|_| unhashable(item.type_name().to_owned()))?;
-            }
-            set.into()
-        }
-        Value::Opaque(name) => {
-            return Err(ConversionError::new(format!("a '{name}' of a script cannot be passed back")));
-        }
-    })
 }
 
 /// Keys and members must be hashable: a set in a set becomes a frozenset, as there is no other use for it.

@@ -1,150 +1,176 @@
 //! Functions of the host that scripts can call.
 
-use crate::budget::Limit;
-use crate::error::ConversionError;
-use crate::host::convert;
-use crate::meter::allocator;
-use crate::meter::fuel::{self, Trip};
-use crate::runner::thread;
-use crate::value::{FromValue, IntoValue, Value};
-use rustpython_vm::builtins::{PyBaseExceptionRef, PyType};
+use crate::host::args::{Arguments, HostArg};
+use crate::host::failure::{CallFailure, IntoAnswer};
+use crate::host::gate;
+use crate::value::Value;
+use rustpython_vm::builtins::PyType;
 use rustpython_vm::class::{PyClassImpl, StaticType};
 use rustpython_vm::function::FuncArgs;
 use rustpython_vm::types::{Callable, Representable};
-use rustpython_vm::{Context, Py, PyObjectRef, PyPayload, PyResult, VirtualMachine, pyclass};
+use rustpython_vm::{Context, Py, PyObject, PyObjectRef, PyPayload, PyResult, VirtualMachine, pyclass};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
-/// An error of the host's own, as a host function returned it.
-pub type HostError = Arc<dyn std::error::Error + Send + Sync>;
-
-/// Closures that scripts can call: up to eight arguments that are [`FromValue`], answering an [`IntoValue`] or a `Result`
-/// of one.
+/// Closures that scripts can call: up to eight parameters that are [`HostArg`]s, answering an [`IntoAnswer`].
+///
+/// The types of the parameters must be written out, as in `|a: i64, b: &str|`. A parameter that is an [`Option`] or an
+/// [`OrDefault`](crate::OrDefault) may be left out; [`Rest`](crate::Rest) and [`Kwargs`](crate::Kwargs) take what the
+/// others leave; [`CallContext`](crate::CallContext) tells about the call. Keywords for the other parameters need names,
+/// see [`Sandbox::function_named`](crate::Sandbox::function_named).
 ///
 /// The closure runs on the runner thread while the script waits. Its time and memory are not the script's. An `Err`
-/// becomes a `RuntimeError` in the script, and, if the script does not catch it, comes back in
-/// [`ScriptException::host_error`](crate::ScriptException::host_error). A panic is contained: the script sees a
-/// `RuntimeError`.
+/// becomes a `RuntimeError` in the script, or what a [`Raise`](crate::Raise) says, and, if the script does not catch it,
+/// comes back in [`ScriptException::host_error`](crate::ScriptException::host_error). A panic is contained: the script sees
+/// a `RuntimeError`.
 ///
 /// ```
 /// use pycage::Sandbox;
 ///
 /// let mut sandbox = Sandbox::new()?;
-/// sandbox.function("roll", |sides: u32, luck: Option<i64>| -> Result<i64, String> {
+/// sandbox.function("roll", |sides: u32, label: &str, luck: Option<i64>| -> Result<String, String> {
 ///     if sides == 0 {
 ///         return Err("a die has sides".to_string());
 ///     }
-///     Ok(i64::from(sides) + luck.unwrap_or(0))
+///     Ok(format!("{label}: {}", i64::from(sides) + luck.unwrap_or(0)))
 /// })?;
-/// assert_eq!(sandbox.eval::<i64>("roll(6, None) + roll(6, 2)")?, 14);
-/// assert!(sandbox.eval::<i64>("roll(0, None)").is_err());
+/// assert_eq!(sandbox.eval::<String>("roll(6, 'best') + ', ' + roll(6, 'lucky', 2)")?, "best: 6, lucky: 8");
+/// assert!(sandbox.exec("roll(0, 'none')").is_err());
 /// # Ok::<(), pycage::Error>(())
 /// ```
-pub trait HostFunction<Args>: Send + Sync + 'static {
-    /// Calls the closure with converted arguments.
-    ///
-    /// # Errors
-    /// What the closure answers, and arguments that do not convert.
-    fn call(&self, args: Vec<Value>) -> Result<Value, CallFailure>;
+///
+/// It runs on another thread, so what it captures must be `Send`, `Sync` and its own:
+///
+/// ```compile_fail
+/// use std::rc::Rc;
+///
+/// let mut sandbox = pycage::Sandbox::new()?;
+/// let count = Rc::new(1);
+/// sandbox.function("count", move || *count)?;
+/// # Ok::<(), pycage::Error>(())
+/// ```
+///
+/// ```compile_fail
+/// let mut sandbox = pycage::Sandbox::new()?;
+/// let count = 1;
+/// sandbox.function("count", || count)?;
+/// # Ok::<(), pycage::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a function that scripts can call",
+    note = "write out the parameters' types; there may be up to eight, each of them `FromValue`, `&str`, `CallContext`, \
+            `Rest` or `Kwargs`",
+    note = "the answer must be `IntoValue`, or a `Result` of it"
+)]
+pub trait HostFunction<Args>: Send {
+    /// Takes the arguments and calls the closure.
+    #[doc(hidden)]
+    fn invoke(&self, args: &mut Arguments<'_>) -> Result<Value, CallFailure>;
 }
 
-/// Why a call of a host function did not answer.
-#[derive(Debug)]
-pub enum CallFailure {
-    /// The arguments are not what the function takes: a `TypeError` for the script.
-    Arguments(String),
-    /// The function's own error: a `RuntimeError` for the script.
-    Failed(HostError),
-}
-
-/// What a host function may answer: a value, or a `Result` of one.
-pub trait IntoAnswer {
-    /// Converts.
-    ///
-    /// # Errors
-    /// The function's own error.
-    fn into_answer(self) -> Result<Value, HostError>;
-}
-
-impl<T: IntoValue> IntoAnswer for T {
-    fn into_answer(self) -> Result<Value, HostError> {
-        Ok(self.into_value())
-    }
-}
-
-impl<T: IntoValue, E: Into<Box<dyn std::error::Error + Send + Sync>>> IntoAnswer for Result<T, E> {
-    fn into_answer(self) -> Result<Value, HostError> {
-        self.map(T::into_value).map_err(|error| HostError::from(error.into()))
-    }
+/// [`HostFunction`]s that may change what they have captured. They can be lent by
+/// [`Scope::function`](crate::Scope::function).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a function that scripts can call",
+    note = "write out the parameters' types; there may be up to eight, each of them `FromValue`, `&str`, `CallContext`, \
+            `Rest` or `Kwargs`"
+)]
+pub trait HostFunctionMut<Args>: Send {
+    /// Takes the arguments and calls the closure.
+    #[doc(hidden)]
+    fn invoke_mut(&mut self, args: &mut Arguments<'_>) -> Result<Value, CallFailure>;
 }
 
 macro_rules! host_function {
-    ($count:literal: $($arg:ident)*) => {
-        impl<Function, Answer, $($arg),*> HostFunction<($($arg,)*)> for Function
+    ($($arg:ident)*) => {
+        impl<Function, Answer, $($arg: HostArg),*> HostFunction<fn($($arg),*) -> Answer> for Function
         where
-            Function: Fn($($arg),*) -> Answer + Send + Sync + 'static,
+            Function: Send + Fn($($arg),*) -> Answer + for<'a> Fn($($arg::Item<'a>),*) -> Answer,
             Answer: IntoAnswer,
-            $($arg: FromValue,)*
         {
-            #[allow(unused_mut, unused_variables, unused_assignments, non_snake_case)]
-            fn call(&self, args: Vec<Value>) -> Result<Value, CallFailure> {
-                if args.len() != $count {
-                    return Err(CallFailure::Arguments(format!(
-                        concat!("takes ", stringify!($count), " positional arguments but {} were given"),
-                        args.len()
-                    )));
-                }
-                let mut args = args.into_iter();
-                let mut position = 0;
-                $(
-                    position += 1;
-                    let $arg = convert_argument::<$arg>(args.next(), position)?;
-                )*
-                self($($arg),*).into_answer().map_err(CallFailure::Failed)
+            #[inline]
+            #[allow(non_snake_case)]
+            fn invoke(&self, args: &mut Arguments<'_>) -> Result<Value, CallFailure> {
+                $(let $arg = $arg::take(args)?;)*
+                args.finish()?;
+                args.run(|| self($($arg),*).into_answer())?.map_err(CallFailure::Failed)
+            }
+        }
+
+        impl<Function, Answer, $($arg: HostArg),*> HostFunctionMut<fn($($arg),*) -> Answer> for Function
+        where
+            Function: Send + FnMut($($arg),*) -> Answer + for<'a> FnMut($($arg::Item<'a>),*) -> Answer,
+            Answer: IntoAnswer,
+        {
+            #[allow(non_snake_case)]
+            fn invoke_mut(&mut self, args: &mut Arguments<'_>) -> Result<Value, CallFailure> {
+                $(let $arg = $arg::take(args)?;)*
+                args.finish()?;
+                args.run(|| self($($arg),*).into_answer())?.map_err(CallFailure::Failed)
             }
         }
     };
 }
-host_function!(0:);
-host_function!(1: A);
-host_function!(2: A B);
-host_function!(3: A B C);
-host_function!(4: A B C D);
-host_function!(5: A B C D E);
-host_function!(6: A B C D E F);
-host_function!(7: A B C D E F G);
-host_function!(8: A B C D E F G H);
-
-pub(crate) fn convert_argument<T: FromValue>(arg: Option<Value>, position: usize) -> Result<T, CallFailure> {
-    T::from_value(arg.unwrap_or_default())
-        .map_err(|error: ConversionError| CallFailure::Arguments(format!("argument {position}: {}", error.message)))
-}
+host_function!();
+host_function!(A);
+host_function!(A B);
+host_function!(A B C);
+host_function!(A B C D);
+host_function!(A B C D E);
+host_function!(A B C D E F);
+host_function!(A B C D E F G);
+host_function!(A B C D E F G H);
 
 /// A host function without its types.
-pub(crate) type Erased = Arc<dyn Fn(Vec<Value>) -> Result<Value, CallFailure> + Send + Sync>;
+pub(crate) type Erased = Arc<dyn Fn(&mut Arguments<'_>) -> Result<Value, CallFailure> + Send + Sync>;
 
 /// Forgets a function's types.
-pub(crate) fn erase<Args: 'static>(function: impl HostFunction<Args>) -> Erased {
-    Arc::new(move |args| function.call(args))
+pub(crate) fn erase<Args: 'static>(function: impl HostFunction<Args> + Sync + 'static) -> Erased {
+    Arc::new(move |args: &mut Arguments<'_>| function.invoke(args))
+}
+
+/// A function on its way into a sandbox.
+pub(crate) struct NewFunction {
+    pub name: String,
+    /// Names of its parameters, for keywords.
+    pub parameters: Vec<String>,
+    pub function: Erased,
 }
 
 /// Makes the object that stands for a host function in a sandbox.
-pub(crate) fn object(name: &str, function: Erased, vm: &VirtualMachine) -> PyObjectRef {
+pub(crate) fn object(new: NewFunction, vm: &VirtualMachine) -> PyObjectRef {
     // Made once; later calls find it.
-    let _ = HostCallable::make_static_type();
-    HostCallable { name: name.to_owned(), function }.into_ref(&vm.ctx).into()
+    let class = HostCallable::make_static_type();
+    class.slots.vectorcall.store(Some(vector_call));
+    HostCallable {
+        title: format!("{}()", new.name),
+        parameters: new.parameters,
+        function: ManuallyDrop::new(new.function),
+    }
+    .into_ref(&vm.ctx)
+    .into()
 }
 
 #[pyclass(module = false, name = "host_function")]
 struct HostCallable {
-    name: String,
-    function: Erased,
+    /// The name with `()` behind it, for messages.
+    title: String,
+    parameters: Vec<String>,
+    function: ManuallyDrop<Erased>,
+}
+
+impl Drop for HostCallable {
+    fn drop(&mut self) {
+        // SAFETY: the field is not used again: this is the one place that takes it, as its owner goes.
+        let function = unsafe { ManuallyDrop::take(&mut self.function) };
+        gate::drop_quietly(function);
+    }
 }
 
 impl fmt::Debug for HostCallable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<host function {}>", self.name)
+        write!(f, "<host function {}>", self.title)
     }
 }
 
@@ -159,7 +185,7 @@ impl HostCallable {}
 
 impl Representable for HostCallable {
     fn repr_str(zelf: &Py<Self>, _vm: &VirtualMachine) -> PyResult<String> {
-        Ok(format!("<host function {}>", zelf.name))
+        Ok(format!("<host function {}>", zelf.title.trim_end_matches("()")))
     }
 }
 
@@ -167,48 +193,46 @@ impl Callable for HostCallable {
     type Args = FuncArgs;
 
     fn call(zelf: &Py<Self>, args: FuncArgs, vm: &VirtualMachine) -> PyResult {
-        count_call(vm)?;
-        // What is copied for the host is the host's, in memory and in time.
-        let paused = allocator::pause();
-        let values = positional(&zelf.name, &args, vm)?;
-        let answer = thread::on_the_hosts_time(vm, || catch_unwind(AssertUnwindSafe(|| (zelf.function)(values))));
-        drop(paused);
-        match answer {
-            Ok(Ok(value)) => convert::to_python(&value, vm)
-                .map_err(|error| vm.new_type_error(format!("{}() answered: {}", zelf.name, error.message))),
-            Ok(Err(CallFailure::Arguments(message))) => Err(vm.new_type_error(format!("{}() {message}", zelf.name))),
-            Ok(Err(CallFailure::Failed(error))) => Err(raise(error, vm)),
-            Err(_) => Err(vm.new_runtime_error(format!("host function {} panicked", zelf.name))),
-        }
+        let (names, values) = split_keywords(args.kwargs, vm);
+        zelf.answer(&args.args, &names, &values, vm)
     }
 }
 
-/// The arguments of a call as values of the host's.
-pub(crate) fn positional(name: &str, args: &FuncArgs, vm: &VirtualMachine) -> PyResult<Vec<Value>> {
-    if !args.kwargs.is_empty() {
-        return Err(vm.new_type_error(format!("{name}() takes no keyword arguments")));
+/// The keyword arguments of a call, as names and values.
+pub(crate) fn split_keywords(
+    keywords: rustpython_vm::function::KwArgs,
+    vm: &VirtualMachine,
+) -> (Vec<PyObjectRef>, Vec<PyObjectRef>) {
+    keywords.into_iter().map(|(name, value)| (PyObjectRef::from(vm.ctx.new_str(name)), value)).unzip()
+}
+
+/// The way past the making of a [`FuncArgs`].
+fn vector_call(
+    callable: &PyObject,
+    args: Vec<PyObjectRef>,
+    count: usize,
+    names: Option<&[PyObjectRef]>,
+    vm: &VirtualMachine,
+) -> PyResult {
+    let Some(callable) = callable.downcast_ref::<HostCallable>() else {
+        return Err(vm.new_type_error("not a host function"));
+    };
+    let (positional, values) = args.split_at(count.min(args.len()));
+    callable.answer(positional, names.unwrap_or_default(), values, vm)
+}
+
+impl HostCallable {
+    #[inline]
+    fn answer(
+        &self,
+        positional: &[PyObjectRef],
+        names: &[PyObjectRef],
+        values: &[PyObjectRef],
+        vm: &VirtualMachine,
+    ) -> PyResult {
+        gate::call(&self.title, vm, || {
+            let mut args = Arguments::new(positional, names, values, &self.parameters, vm);
+            (self.function)(&mut args)
+        })
     }
-    args.args
-        .iter()
-        .map(|arg| convert::from_python(arg, vm))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| vm.new_type_error(format!("{name}(): {}", error.message)))
-}
-
-/// Counts a call, and stops the run when it is one too many.
-pub(crate) fn count_call(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
-    // Tripped already: the host is not called for a script that has ended.
-    fuel::charge(1, vm)?;
-    let too_many = fuel::with_run(|run| {
-        run.state.host_calls += 1;
-        run.state.host_calls > run.host_calls
-    });
-    if too_many == Some(true) { Err(fuel::trip_now(Trip::Limit(Limit::HostCalls), vm)) } else { Ok(()) }
-}
-
-/// The exception for a host's error. The error itself is kept aside, to be found again if the exception gets through.
-pub(crate) fn raise(error: HostError, vm: &VirtualMachine) -> PyBaseExceptionRef {
-    let exception = vm.new_runtime_error(error.to_string());
-    fuel::with_run(|run| run.state.host_error = Some((exception.clone(), error)));
-    exception
 }

@@ -6,7 +6,7 @@
 //! probe fails, so no handler of the script can run on.
 
 use crate::budget::{Budget, Limit};
-use crate::host::function::HostError;
+use crate::host::failure::HostError;
 use crate::meter::allocator;
 use crate::meter::hook::{HookAction, MeterHook};
 use crate::runner::fiber::{self, Wants};
@@ -31,6 +31,9 @@ const MIN_SLICE: u64 = 16;
 /// What a slice should take, and what is so little that the next one may be longer.
 const SLICE_TIME: Duration = Duration::from_micros(1000);
 const SHORT_TIME: Duration = Duration::from_micros(400);
+
+/// Instructions that no run reaches, and that can be added to without overflow.
+const UNLIMITED: u64 = 1 << 61;
 
 /// Fuel once tripped, and outside of runs: every probe takes the slow path, for any weight that can be added up.
 ///
@@ -253,6 +256,8 @@ pub(crate) fn next_serial() -> u64 {
 #[derive(Default)]
 pub(crate) struct RunState {
     pub host_time: Duration,
+    /// Since when the host's code runs, while it does.
+    pub in_host_since: Option<Instant>,
     pub output_bytes: u64,
     pub host_calls: u64,
     /// The last error that a host function returned, and the exception that stands for it.
@@ -393,6 +398,48 @@ pub(crate) fn with_run<R>(f: impl FnOnce(&mut Run) -> R) -> Option<R> {
     METER.with(|meter| meter.run.borrow_mut().as_mut().map(|run| f(run)))
 }
 
+/// What the current run has cost up to now.
+pub(crate) fn usage_so_far() -> Option<Usage> {
+    METER.with(|meter| {
+        let mut run = meter.run.borrow_mut();
+        let run = run.as_mut()?;
+        if let Some(since) = run.state.in_host_since.as_mut() {
+            let now = Instant::now();
+            run.state.host_time += now.duration_since(*since);
+            *since = now;
+        }
+        Some(usage_of(meter, run))
+    })
+}
+
+/// What the current run may still use of a limit; `u64::MAX` where the limit is not in force.
+pub(crate) fn remaining(limit: Limit) -> Option<u64> {
+    let usage = usage_so_far()?;
+    let allowed = allowed(limit)?;
+    if allowed == u64::MAX {
+        return Some(allowed);
+    }
+    Some(allowed.saturating_sub(if limit == Limit::Memory { usage.live_bytes } else { usage.of(limit) }))
+}
+
+/// What the current run may use of a limit; `u64::MAX` where the limit is not in force.
+pub(crate) fn allowed(limit: Limit) -> Option<u64> {
+    with_run(|run| match limit {
+        Limit::Instructions if run.instructions >= UNLIMITED => u64::MAX,
+        Limit::Instructions => run.instructions,
+        Limit::Memory => run.memory.unwrap_or(u64::MAX),
+        Limit::Allocations => allocator::max_allocations(),
+        Limit::Time => u64::try_from(run.timeout.as_millis()).unwrap_or(u64::MAX),
+        Limit::Output => run.output,
+        Limit::HostCalls => run.host_calls,
+    })
+}
+
+/// Why the current run was stopped, if it was.
+pub(crate) fn trip_so_far() -> Option<Trip> {
+    with_run(|run| run.state.trip.clone()).flatten()
+}
+
 /// Runs `f` under `run`'s limits and answers what it cost and why it was stopped, if it was. Gives the run back, to be
 /// used again.
 ///
@@ -440,7 +487,7 @@ impl SetAside {
         let run = &mut *self.run;
         run.pause_at = spent.saturating_add(slice.instructions);
         run.pause_after = time.saturating_add(slice.timeout);
-        run.instructions = spent.saturating_add(rest.0).min(1 << 61);
+        run.instructions = spent.saturating_add(rest.0).min(UNLIMITED);
         run.timeout = time.saturating_add(rest.1);
         run.memory = memory;
         run.output = run.state.output_bytes.saturating_add(slice.output);

@@ -12,14 +12,19 @@ use super::protocol::value::Flat;
 use super::watchdog::{Input, Watch};
 use super::{jail::Report, watchdog};
 use crate::budget::Budget;
-use crate::error::Error;
-use crate::host::function::{CallFailure, Erased, HostError};
+use crate::error::{ConversionError, Error};
+use crate::host::args::{Arguments, Remote};
+use crate::host::failure::{CallFailure, ExceptionType, HostError, Raise};
+use crate::host::function::Erased;
+use crate::host::gate;
 use crate::meter::fuel::LiveUsage;
 use crate::meter::hook::HookAction;
 use crate::runner::cage::{Done, Op};
+use crate::runner::state::not_plain;
 use crate::sandbox::Config;
 use crate::script::{Script, ScriptId};
 use crate::usage::Usage;
+use crate::value::Value;
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::io::Read;
@@ -186,7 +191,8 @@ impl Drop for Worker {
 pub(crate) struct Session {
     pool: Arc<Shared>,
     worker: Option<Worker>,
-    functions: Vec<Erased>,
+    /// Host functions, with the names of their parameters.
+    functions: Vec<(Vec<String>, Erased)>,
     /// Scripts that the worker keeps.
     known: HashMap<ScriptId, Script>,
     /// Which of them the worker is to be told to forget.
@@ -250,16 +256,29 @@ impl Session {
         Ok(match op {
             Op::Run(script) => WireOp::Run(self.wire_script(&script)?),
             Op::Exec(script) => WireOp::Exec(self.wire_script(&script)?),
-            Op::Call { name, args } => WireOp::Call { name, args: args.into_iter().map(Flat).collect() },
+            Op::Call { name, args } => {
+                WireOp::Call { name, args: args.into_iter().map(flat).collect::<Result<_, _>>()? }
+            }
             Op::Get(name) => WireOp::Get(name),
-            Op::Set(name, value) => WireOp::Set(name, Flat(value)),
-            Op::SetFunction(name, function) => {
-                self.functions.push(function);
-                WireOp::SetFunction(name, u32::try_from(self.functions.len() - 1).unwrap_or(u32::MAX))
+            Op::Set(name, value) => WireOp::Set(name, flat(value)?),
+            Op::SetFunction(new) => {
+                self.functions.push((new.parameters, new.function));
+                WireOp::SetFunction(new.name, u32::try_from(self.functions.len() - 1).unwrap_or(u32::MAX))
+            }
+            Op::CallFunction { .. } => {
+                return Err(Error::Setup(
+                    "the callables of a worker process do not leave it; call it by its name".to_owned(),
+                ));
+            }
+            Op::Snapshot => WireOp::Snapshot,
+            Op::Restore(data) => {
+                let data = data.into_iter().map(|(name, value)| Ok((name, flat(value)?)));
+                WireOp::Restore(data.collect::<Result<_, Error>>()?)
             }
             Op::SetAwaitable(_) => {
                 return Err(Error::Setup("a sandbox in a worker process has no tasks that could await".to_owned()));
             }
+            Op::Reload(script) => WireOp::Reload(self.wire_script(&script)?),
             #[cfg(feature = "test-hooks")]
             Op::HoldUp(_) => return Err(Error::Setup("a worker is held up by an attack".to_owned())),
         })
@@ -345,7 +364,7 @@ impl Drop for Session {
 /// A call that is on.
 struct Run<'a> {
     worker: &'a mut Worker,
-    functions: &'a [Erased],
+    functions: &'a [(Vec<String>, Erased)],
     budget: &'a Budget,
     config: &'a Config,
     live: &'a LiveUsage,
@@ -414,28 +433,45 @@ impl Run<'_> {
             return Err(violation("more host calls than the budget allows"));
         }
         self.host_bytes += call.args.iter().map(|arg| size(&arg.0)).sum::<u64>();
+        self.host_bytes += call.keywords.iter().map(|(name, arg)| name.len() as u64 + size(&arg.0)).sum::<u64>();
         if self.host_bytes > MAX_HOST_CALL_BYTES {
             return Err(violation("more was handed to host functions in one call than is allowed"));
         }
         let functions = self.functions;
-        let Some(function) = functions.get(call.function as usize) else {
+        let Some((names, function)) = functions.get(call.function as usize) else {
             return Err(violation("a call of a host function that there is not"));
         };
-        let args = call.args.into_iter().map(|arg| arg.0).collect();
-        let answer = self.on_the_hosts_time(|| catch_unwind(AssertUnwindSafe(|| function(args))))?;
-        let answer = match answer {
-            Ok(Ok(value)) => HostAnswer::Value(Flat(value)),
-            Ok(Err(CallFailure::Arguments(message))) => HostAnswer::Arguments(message),
-            Ok(Err(CallFailure::Failed(error))) => {
-                let message = error.to_string();
+        let args: Vec<Value> = call.args.into_iter().map(|arg| arg.0).collect();
+        let keywords: Vec<(String, Value)> = call.keywords.into_iter().map(|(name, arg)| (name, arg.0)).collect();
+        let remote = Remote {
+            usage: self.usage,
+            budget: self.budget.clone(),
+            cancel: self.config.cancel.clone(),
+            data: self.config.data.clone(),
+        };
+        let answer = self.on_the_hosts_time(|| {
+            // Also what converts the arguments may be the host's own code, and panic.
+            gate::contained(|| function(&mut Arguments::of_values(&args, &keywords, names, &remote))).flatten()
+        })?;
+        let answer = match answer
+            .and_then(|value| flat(value).map_err(|error| CallFailure::Arguments(format!("answered: {error}"))))
+        {
+            Ok(value) => HostAnswer::Value(value),
+            Err(CallFailure::Arguments(message)) => HostAnswer::Arguments(message),
+            Err(CallFailure::Failed(error)) => {
+                let (exception, error) = match error.downcast_ref::<Raise>() {
+                    Some(raise) => (raise.exception, raise.error.clone()),
+                    None => (ExceptionType::RuntimeError, error),
+                };
+                let message = gate::contained(|| error.to_string()).unwrap_or_default();
                 let number = self.host_errors.back().map_or(0, |(last, _)| last.wrapping_add(1));
                 if self.host_errors.len() == MAX_HOST_ERRORS {
                     self.host_errors.pop_front();
                 }
                 self.host_errors.push_back((number, error));
-                HostAnswer::Failed { message, error: number }
+                HostAnswer::Failed { message, error: number, exception }
             }
-            Err(_) => HostAnswer::Panicked,
+            Err(CallFailure::Panicked) => HostAnswer::Panicked,
         };
         match self.worker.send(&ToWorker::Answer(answer)) {
             Err(FrameError::DoesNotFit(bytes)) => {
@@ -490,9 +526,18 @@ fn violation(what: &str) -> FrameError {
     FrameError::OutOfOrder(what.to_owned())
 }
 
+/// A value on its way to a worker. Handles to objects and callables of this process mean nothing there.
+fn flat(value: Value) -> Result<Flat, Error> {
+    match not_plain(&value) {
+        Some(type_name) if !matches!(value, Value::Opaque(_)) => {
+            Err(ConversionError::new(format!("a {type_name} cannot cross into a worker process")).into())
+        }
+        _ => Ok(Flat(value)),
+    }
+}
+
 /// About how many bytes a value is.
-fn size(value: &crate::value::Value) -> u64 {
-    use crate::value::Value;
+fn size(value: &Value) -> u64 {
     16 + match value {
         Value::Str(text) | Value::Opaque(text) => text.len() as u64,
         Value::Bytes(bytes) => bytes.len() as u64,

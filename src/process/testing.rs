@@ -52,12 +52,12 @@ pub fn host_against(bytes: &[u8]) -> usize {
     };
     let jail = JailSpec { memory: 0, cpu_seconds: 0, unguarded: false };
     let Ok(worker) = Worker::come_up(link, Start { version: VERSION, jail }, Duration::from_secs(60)) else { return 0 };
-    let config = Config { policy: Policy::default(), hook: None, cancel: Cancel::default() };
+    let config = Config { policy: Policy::default(), hook: None, cancel: Cancel::default(), data: None };
     let mut session = Session::with(worker, &Shared::detached());
     let budget = Budget::default().timeout(Duration::from_secs(60));
     let twice = function::erase(|text: String| text.clone() + &text);
     let ops = [
-        Op::SetFunction("twice".to_owned(), twice),
+        Op::SetFunction(function::NewFunction { name: "twice".to_owned(), parameters: Vec::new(), function: twice }),
         Op::Get("x".to_owned()),
         Op::Set("x".to_owned(), Value::Int(1)),
         Op::Call { name: "tick".to_owned(), args: vec![Value::Int(1)] },
@@ -76,7 +76,11 @@ pub fn conversation() -> Vec<u8> {
     let mut say = |message: FromWorker| put(&mut bytes, &message);
     say(FromWorker::Ready(Ready { version: VERSION, report: Report::default() }));
     say(done(1, Outcome::Value(Flat(Value::None))));
-    say(FromWorker::HostCall(HostCall { function: 0, args: vec![Flat(Value::Str("na".into()))] }));
+    say(FromWorker::HostCall(HostCall {
+        function: 0,
+        args: vec![Flat(Value::Str("na".into()))],
+        keywords: Vec::new(),
+    }));
     say(FromWorker::Progress(Usage::default()));
     say(done(2, Outcome::Value(Flat(value))));
     say(done(3, Outcome::Setup("no".to_owned())));

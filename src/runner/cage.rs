@@ -3,12 +3,14 @@
 use crate::budget::Budget;
 use crate::error::{BudgetExceeded, ConversionError, Error, ScriptException, Stopped, TraceEntry};
 use crate::guard::{Ground, streams};
-use crate::host::{awaitable, convert, function};
+use crate::host::callback::Callback;
+use crate::host::scope_state::{self, ScopeState};
+use crate::host::{awaitable, callback_call, convert, function};
 use crate::meter::allocator::{self, Account, MemoryLimits};
 use crate::meter::fuel::{self, Clock, LiveUsage, Metered, Run, Trip};
 use crate::runner::handover::{Queue, Watch};
 use crate::runner::tasks::Tasks;
-use crate::runner::world;
+use crate::runner::{state, world};
 use crate::sandbox::Config;
 use crate::script::{Script, ScriptId};
 use crate::usage::Usage;
@@ -16,10 +18,11 @@ use crate::value::{IntoArgs, Value};
 use rustpython_vm::builtins::{PyBaseExceptionRef, PyCode, PyCoroutine, PyDictRef, PyInt, PySet};
 use rustpython_vm::function::ArgMapping;
 use rustpython_vm::scope::Scope;
-use rustpython_vm::{AsObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
+use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Garbage of dropped sandboxes at which it is worth collecting.
@@ -59,6 +62,7 @@ pub struct Cage<'vm> {
 pub(crate) struct SandboxScope {
     pub(crate) globals: PyDictRef,
     pub(crate) account: Account,
+    pub(crate) state: Rc<ScopeState>,
     /// The state of a run, kept from one to the next.
     run: Cell<Option<Box<Run>>>,
 }
@@ -96,7 +100,15 @@ pub(crate) enum Op {
     /// Sets a global.
     Set(String, Value),
     /// Makes a function of the host a global.
-    SetFunction(String, function::Erased),
+    SetFunction(function::NewFunction),
+    /// Calls a callable that the host holds.
+    CallFunction { callback: Callback, args: Vec<Value> },
+    /// Copies the plain-data globals out.
+    Snapshot,
+    /// Sets all of these globals, or none.
+    Restore(Vec<(String, Value)>),
+    /// Puts a new version of a script in the place of the old one.
+    Reload(Script),
     /// Does nothing for a time, in native code that meets no checkpoint.
     #[cfg(feature = "test-hooks")]
     HoldUp(std::time::Duration),
@@ -167,9 +179,35 @@ impl<'vm> Cage<'vm> {
                 Ok(code) => Some(code),
                 Err(error) => return Done::failed(error),
             },
+            Op::Reload(script) => {
+                let script = script.clone();
+                return self.reload(place, &script);
+            }
             _ => None,
         };
         self.enter(place, |vm, globals| perform(vm, globals, op, code))
+    }
+
+    /// Puts a new version of a script in the place of the old one, see [`Sandbox::reload`](crate::Sandbox::reload).
+    fn reload(&mut self, place: Place<'_>, script: &Script) -> Done {
+        let prepared = self.load(script).and_then(|code| Ok((code, self.ground.new_globals(self.vm)?)));
+        let (code, fresh) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return Done::failed(error),
+        };
+        let sandbox = place.sandbox;
+        let done = self.enter(place, |vm, globals| {
+            let run = |globals: &PyDictRef| run_to_end(vm, globals, Some(code)).map(drop);
+            state::reload(globals, &fresh, run, vm).map(|value| Ok(Answer::Value(value)))
+        });
+        if done.result.is_ok()
+            && let Some(scope) = self.scopes.get_mut(&sandbox)
+        {
+            // What the old globals hold is in cycles with them: it waits for a collection.
+            scope.globals = fresh;
+            self.garbage_sandboxes += 1;
+        }
+        done
     }
 
     /// Whether this is the runner with that queue.
@@ -186,6 +224,7 @@ impl<'vm> Cage<'vm> {
         // cycles of its own (classes) waits for a collection. No script code runs in this: outside of a run, every probe
         // refuses.
         scope.globals.clear();
+        scope.state.clear();
         drop(scope.globals);
         self.garbage_bytes += scope.account.held();
         self.garbage_sandboxes += 1;
@@ -233,11 +272,11 @@ impl<'vm> Cage<'vm> {
     }
 
     /// The scope of a sandbox, made at its first use.
-    pub(crate) fn scope(&mut self, id: SandboxId) -> Result<&mut SandboxScope, Error> {
+    pub(crate) fn scope(&mut self, id: SandboxId, config: &Config) -> Result<&mut SandboxScope, Error> {
         match self.scopes.entry(id) {
             std::collections::hash_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
             std::collections::hash_map::Entry::Vacant(entry) => {
-                Ok(entry.insert(SandboxScope::new(&self.ground, self.vm)?))
+                Ok(entry.insert(SandboxScope::new(&self.ground, config, self.vm)?))
             }
         }
     }
@@ -249,7 +288,7 @@ impl<'vm> Cage<'vm> {
         work: impl FnOnce(&VirtualMachine, &PyDictRef) -> Performed,
     ) -> Done {
         let vm = self.vm;
-        let scope = match self.scope(place.sandbox) {
+        let scope = match self.scope(place.sandbox, place.config) {
             Ok(scope) => scope,
             Err(error) => return Done::failed(error),
         };
@@ -268,11 +307,13 @@ impl<'vm> Cage<'vm> {
         // A recursion limit of a run counts from where the run begins.
         let outer_limit = vm.recursion_limit.get();
         vm.recursion_limit.set(vm.current_recursion_depth() + budget.recursion);
-        let (Metered { result, mut usage, trip, run }, output) = streams::captured(|| {
-            allocator::billed(&scope.account, limits, || {
-                fuel::metered(run, || {
-                    let result = fuel::enter(vm).and_then(|()| work(vm, &scope.globals));
-                    carry_out(vm, result)
+        let (Metered { result, mut usage, trip, run }, output) = scope_state::entered(&scope.state, || {
+            streams::captured(|| {
+                allocator::billed(&scope.account, limits, || {
+                    fuel::metered(run, || {
+                        let result = fuel::enter(vm).and_then(|()| work(vm, &scope.globals));
+                        carry_out(vm, result)
+                    })
                 })
             })
         });
@@ -308,10 +349,11 @@ impl Done {
 }
 
 impl SandboxScope {
-    fn new(ground: &Ground, vm: &VirtualMachine) -> Result<Self, Error> {
+    fn new(ground: &Ground, config: &Config, vm: &VirtualMachine) -> Result<Self, Error> {
         let account = Account::open()
             .ok_or_else(|| Error::Setup("about a million sandboxes are alive; drop some first".to_owned()))?;
-        Ok(SandboxScope { globals: ground.new_globals(vm)?, account, run: Cell::new(None) })
+        let state = ScopeState::new(config.data.clone(), config.policy.values, config.cancel.0.clone());
+        Ok(SandboxScope { globals: ground.new_globals(vm)?, account, state, run: Cell::new(None) })
     }
 }
 
@@ -358,34 +400,39 @@ pub(crate) fn outcome(
 /// Does the operation, inside the meters.
 fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<PyCode>>) -> Performed {
     match op {
-        Op::Run(_) => run_code(vm, globals, code).and_then(|result| drive(result, vm)).map(Ok),
-        Op::Exec(_) => run_code(vm, globals, code).and_then(|result| drive(result, vm)).map(|_| Ok(vm.ctx.none())),
+        Op::Run(_) => run_to_end(vm, globals, code).map(|value| Ok(Answer::Object(value))),
+        Op::Exec(_) => run_to_end(vm, globals, code).map(|_| done()),
         Op::Call { name, args } => call_global(vm, globals, &name, args),
         Op::Get(name) => Ok(match globals.get_item_opt(name.as_str(), vm)? {
-            Some(value) if public(&name) => Ok(value),
+            Some(value) if public(&name) => Ok(Answer::Object(value)),
             _ => Err(Error::Setup(format!("the sandbox has no global named '{name}'"))),
         }),
         Op::Set(name, value) => match convert::to_python(&value, vm) {
             Ok(object) => set_global(vm, globals, &name, object),
             Err(error) => Ok(Err(error.into())),
         },
-        Op::SetFunction(name, function) => {
-            let object = function::object(&name, function, vm);
+        Op::SetFunction(new) => {
+            let name = new.name.clone();
+            let object = function::object(new, vm);
             set_global(vm, globals, &name, object)
         }
         #[cfg(feature = "test-hooks")]
         Op::HoldUp(time) => {
             std::thread::sleep(time);
-            Ok(Ok(vm.ctx.none()))
+            Ok(done())
         }
         Op::SetAwaitable(name) => set_global(vm, globals, &name, awaitable::object(&name, vm)),
+        Op::CallFunction { callback, args } => call_held(vm, &callback, args),
+        Op::Snapshot => state::snapshot(globals, vm).map(|value| Ok(Answer::Value(value))),
+        Op::Restore(data) => state::restore(globals, &data, vm).map(|done| done.map(Answer::Value)),
+        Op::Reload(_) => Ok(Err(Error::Setup("a reload needs globals of its own".to_owned()))),
     }
 }
 
 /// Copies what came of an operation out, inside the meters.
 pub(crate) fn carry_out(vm: &VirtualMachine, result: Performed) -> Result<Value, Failure> {
     match result {
-        Ok(Ok(object)) => {
+        Ok(Ok(Answer::Object(object))) => {
             // What most calls answer takes no memory of the host's.
             if vm.is_none(&object) {
                 return Ok(Value::None);
@@ -400,12 +447,23 @@ pub(crate) fn carry_out(vm: &VirtualMachine, result: Performed) -> Result<Value,
             drop(paused);
             value.map_err(|error| Failure::Other(error.into()))
         }
+        Ok(Ok(Answer::Value(value))) => Ok(value),
         Ok(Err(error)) => Err(Failure::Other(error)),
         Err(exception) => Err(Failure::Exception(describe(vm, &exception))),
     }
 }
 
-pub(crate) fn run_code(vm: &VirtualMachine, globals: &PyDictRef, code: Option<PyRef<PyCode>>) -> PyResult {
+/// Done, with nothing to answer.
+fn done() -> Result<Answer, Error> {
+    Ok(Answer::Value(Value::None))
+}
+
+/// Runs a script's top level, and drives what it answers, if that is a coroutine.
+pub(crate) fn run_to_end(vm: &VirtualMachine, globals: &PyDictRef, code: Option<PyRef<PyCode>>) -> PyResult {
+    run_code(vm, globals, code).and_then(|result| drive(result, vm))
+}
+
+fn run_code(vm: &VirtualMachine, globals: &PyDictRef, code: Option<PyRef<PyCode>>) -> PyResult {
     match code {
         Some(code) => {
             // The interpreter makes this set itself for a module that annotates its variables, but not for one that
@@ -421,8 +479,15 @@ pub(crate) fn run_code(vm: &VirtualMachine, globals: &PyDictRef, code: Option<Py
     }
 }
 
-/// What came of an operation: an object, why it could not be done, or an exception.
-pub(crate) type Performed = PyResult<Result<PyObjectRef, Error>>;
+/// What came of an operation: an answer, why it could not be done, or an exception.
+pub(crate) type Performed = PyResult<Result<Answer, Error>>;
+
+/// What an operation answers.
+pub(crate) enum Answer {
+    /// An object of the script, to be copied out.
+    Object(PyObjectRef),
+    Value(Value),
+}
 
 /// Calls a global function, and drives what it answers, if that is a coroutine.
 pub(crate) fn call_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, args: impl IntoArgs) -> Performed {
@@ -430,6 +495,18 @@ pub(crate) fn call_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, 
         Some(function) if public(name) => function,
         _ => return Ok(Err(Error::Setup(format!("the sandbox has no global named '{name}' to call")))),
     };
+    call_object(vm, &function, args)
+}
+
+/// Calls a callable of the script that the host holds.
+pub(crate) fn call_held(vm: &VirtualMachine, callback: &Callback, args: impl IntoArgs) -> Performed {
+    match scope_state::current().and_then(|state| state.held(callback)) {
+        Some(function) => call_object(vm, &function, args),
+        None => Ok(Err(callback_call::foreign())),
+    }
+}
+
+fn call_object(vm: &VirtualMachine, function: &PyObject, args: impl IntoArgs) -> Performed {
     let mut objects = Vec::new();
     let converted = args.each(&mut |arg| {
         objects.push(convert::to_python(&arg, vm)?);
@@ -438,7 +515,7 @@ pub(crate) fn call_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, 
     if let Err(error) = converted {
         return Ok(Err(error.into()));
     }
-    function.call(objects, vm).and_then(|result| drive(result, vm)).map(Ok)
+    function.call(objects, vm).and_then(|result| drive(result, vm)).map(|value| Ok(Answer::Object(value)))
 }
 
 fn set_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, object: PyObjectRef) -> Performed {
@@ -446,11 +523,14 @@ fn set_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, object: PyOb
         return Ok(Err(Error::Setup(format!("'{name}' cannot be the name of a global"))));
     }
     globals.set_item(name, object, vm)?;
-    Ok(Ok(vm.ctx.none()))
+    if let Some(state) = scope_state::current() {
+        state.set_by_host.borrow_mut().insert(name.to_owned());
+    }
+    Ok(done())
 }
 
 /// Whether a host may name a global so: the interpreter's own entries in a scope are not for it.
-fn public(name: &str) -> bool {
+pub(crate) fn public(name: &str) -> bool {
     !name.is_empty() && !name.starts_with("__")
 }
 
@@ -471,7 +551,7 @@ pub(crate) fn drive(result: PyObjectRef, vm: &VirtualMachine) -> PyResult {
 }
 
 /// What the host learns of an exception. Its `str()` may be script code, so this is part of the run.
-fn describe(vm: &VirtualMachine, exception: &PyBaseExceptionRef) -> ScriptException {
+pub(crate) fn describe(vm: &VirtualMachine, exception: &PyBaseExceptionRef) -> ScriptException {
     let message = if fuel::tripped() {
         String::new()
     } else {
@@ -490,6 +570,24 @@ fn describe(vm: &VirtualMachine, exception: &PyBaseExceptionRef) -> ScriptExcept
             .filter(|(raised, _)| raised.is(exception))
             .map(|(_, error)| error),
         usage: Box::default(),
+        serial: None,
+    }
+}
+
+/// What has stopped the current run, for the host function that is in the middle of it.
+pub(crate) fn stop_so_far() -> Error {
+    let usage = Box::new(fuel::usage_so_far().unwrap_or_default());
+    match fuel::trip_so_far() {
+        Some(Trip::Limit(limit)) => Error::Budget(BudgetExceeded {
+            limit,
+            lifetime: false,
+            allowed: fuel::allowed(limit).unwrap_or(0),
+            used: usage.of(limit),
+            traceback: Vec::new(),
+            usage,
+        }),
+        Some(Trip::Stopped(reason)) => Error::Stopped(Stopped { reason, traceback: Vec::new(), usage }),
+        Some(Trip::Cancelled) | None => Error::Cancelled(usage),
     }
 }
 

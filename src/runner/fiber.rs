@@ -7,7 +7,7 @@
 
 use crate::guard::native::{hashing, recursion};
 use crate::host::awaitable::Request;
-use crate::host::function::HostError;
+use crate::host::failure::HostError;
 use crate::runner::cage::Failure;
 use crate::value::Value;
 use corosensei::stack::{DefaultStack, Stack};

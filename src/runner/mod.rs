@@ -7,6 +7,7 @@
 //! * [`fiber`], [`tasks`]: scripts that are left in the middle and taken up again.
 //! * `pending`: jobs that a future waits for.
 //! * [`with`]: many calls in one hand-over.
+//! * [`state`]: globals copied out, put back, and kept through a reload.
 //! * [`world`]: garbage collection among several runners.
 
 pub(crate) mod cage;
@@ -15,6 +16,7 @@ pub(crate) mod handover;
 pub(crate) mod interpreter;
 #[cfg(feature = "async")]
 pub(crate) mod pending;
+pub(crate) mod state;
 pub(crate) mod tasks;
 pub(crate) mod thread;
 mod with;

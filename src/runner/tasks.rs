@@ -4,9 +4,10 @@ use crate::budget::Budget;
 use crate::error::Error;
 use crate::guard::streams;
 use crate::host::awaitable::Request;
+use crate::host::scope_state;
 use crate::meter::allocator::{self, MemoryBill, MemoryLimits};
 use crate::meter::fuel::{self, LiveUsage, Run, SetAside, Trip};
-use crate::runner::cage::{self, Cage, SandboxId};
+use crate::runner::cage::{self, Answer, Cage, SandboxId};
 use crate::runner::fiber::{Fiber, Finished, Reply, Seat, Wants};
 use crate::runner::world;
 use crate::sandbox::Config;
@@ -88,7 +89,7 @@ impl Cage<'_> {
             Start::Run(script) => Some(self.load(script)?),
             Start::Call { .. } => None,
         };
-        let globals = self.scope(sandbox)?.globals.clone();
+        let globals = self.scope(sandbox, config)?.globals.clone();
         let seat = match self.tasks.seats.pop() {
             Some(seat) => seat,
             None => Seat::new(self.vm).map_err(|error| {
@@ -102,7 +103,7 @@ impl Cage<'_> {
         let fiber = Fiber::new(seat, move |vm| {
             let result = fuel::enter(vm).and_then(|()| match start {
                 Start::Call { name, args } => cage::call_global(vm, &globals, &name, args),
-                Start::Run(_) => cage::run_code(vm, &globals, code).and_then(|result| cage::drive(result, vm)).map(Ok),
+                Start::Run(_) => cage::run_to_end(vm, &globals, code).map(|value| Ok(Answer::Object(value))),
             });
             cage::carry_out(vm, result)
         });
@@ -190,10 +191,12 @@ impl Cage<'_> {
             std::mem::forget(fiber);
             return (Went::Nowhere, Usage::default(), None, String::new());
         };
-        let (slice, output) = fiber.entered(|fiber| {
-            streams::captured(|| {
-                allocator::billed_on(&scope.account, limits, memory, || {
-                    fuel::metered_slice(run, stop, || fiber.resume(reply))
+        let (slice, output) = scope_state::entered(&scope.state, || {
+            fiber.entered(|fiber| {
+                streams::captured(|| {
+                    allocator::billed_on(&scope.account, limits, memory, || {
+                        fuel::metered_slice(run, stop, || fiber.resume(reply))
+                    })
                 })
             })
         });

@@ -82,20 +82,43 @@ fn current_watch() -> Option<Arc<Watch>> {
 /// Runs host code: detached from the interpreter, so that nobody's collection waits for it, and off the script's clock.
 pub(crate) fn on_the_hosts_time<R>(vm: &VirtualMachine, f: impl FnOnce() -> R) -> R {
     let watch = current_watch();
-    fuel::with_run(fuel::Run::start_clock);
-    let began = Instant::now();
-    if let Some(watch) = &watch {
-        watch.enter_host();
-    }
     // The host's own code is not left in the middle, whatever it calls.
     let held = fiber::hold();
+    enter_host(&watch);
     let result = world::detached(vm, f);
+    leave_host(&watch);
     drop(held);
-    if let Some(watch) = &watch {
+    result
+}
+
+/// Runs the script's code in the middle of the host's: attached, and on the script's clock.
+pub(crate) fn on_the_scripts_time<R>(vm: &VirtualMachine, f: impl FnOnce() -> R) -> R {
+    let watch = current_watch();
+    leave_host(&watch);
+    let result = world::attached(vm, f);
+    enter_host(&watch);
+    result
+}
+
+fn enter_host(watch: &Option<Arc<Watch>>) {
+    if let Some(watch) = watch {
+        watch.enter_host();
+    }
+    fuel::with_run(|run| {
+        run.start_clock();
+        run.state.in_host_since = Some(Instant::now());
+    });
+}
+
+fn leave_host(watch: &Option<Arc<Watch>>) {
+    if let Some(watch) = watch {
         watch.leave_host();
     }
-    fuel::with_run(|run| run.state.host_time += began.elapsed());
-    result
+    fuel::with_run(|run| {
+        if let Some(since) = run.state.in_host_since.take() {
+            run.state.host_time += since.elapsed();
+        }
+    });
 }
 
 /// The allocator parks this thread for good: tells the caller, and detaches from the interpreter so that collections on

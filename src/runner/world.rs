@@ -104,6 +104,27 @@ pub(crate) fn detached<R>(vm: &VirtualMachine, f: impl FnOnce() -> R) -> R {
     })
 }
 
+/// Runs code of the script's in the middle of [`detached`] code of the host's.
+pub(crate) fn attached<R>(vm: &VirtualMachine, f: impl FnOnce() -> R) -> R {
+    /// Goes away again when `f` ends, also by a panic.
+    struct Back;
+    impl Drop for Back {
+        fn drop(&mut self) {
+            WORLD.lock().waiting += 1;
+            CHANGED.notify_all();
+        }
+    }
+    {
+        let mut world = WORLD.lock();
+        while world.collecting {
+            CHANGED.wait(&mut world);
+        }
+        world.waiting -= 1;
+    }
+    let _back = Back;
+    vm.attach_for_callback(f)
+}
+
 /// Collects this interpreter's garbage if every other runner gives way in time. The calling thread must be
 /// [`Running`], and hold no lock of the interpreter.
 pub(crate) fn collect(vm: &VirtualMachine, generation: usize) -> bool {

@@ -2,6 +2,7 @@
 
 use super::Value;
 use crate::error::ConversionError;
+use crate::host::callback::Callback;
 use num_bigint::BigInt;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
@@ -24,6 +25,11 @@ pub trait FromValue: Sized {
     /// # Errors
     /// [`ConversionError`] when the value is of another type or out of range.
     fn from_value(value: Value) -> Result<Self, ConversionError>;
+
+    /// What a parameter of this type becomes that a script leaves out. `None`: it may not be left out.
+    fn missing() -> Option<Self> {
+        None
+    }
 }
 
 fn mismatch<T>(wanted: &str, got: &Value) -> Result<T, ConversionError> {
@@ -117,12 +123,25 @@ impl FromValue for char {
     }
 }
 
+impl FromValue for Callback {
+    fn from_value(value: Value) -> Result<Self, ConversionError> {
+        match value {
+            Value::Function(callback) => Ok(callback),
+            other => mismatch("a callable", &other),
+        }
+    }
+}
+
 impl<T: FromValue> FromValue for Option<T> {
     fn from_value(value: Value) -> Result<Self, ConversionError> {
         match value {
             Value::None => Ok(None),
             other => T::from_value(other).map(Some),
         }
+    }
+
+    fn missing() -> Option<Self> {
+        Some(None)
     }
 }
 

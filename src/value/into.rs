@@ -1,6 +1,7 @@
 //! From a Rust type to a script's value.
 
 use super::Value;
+use crate::host::callback::Callback;
 use num_bigint::BigInt;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -91,6 +92,12 @@ impl IntoValue for char {
 impl IntoValue for &[u8] {
     fn into_value(self) -> Value {
         Value::Bytes(self.to_vec())
+    }
+}
+
+impl IntoValue for Callback {
+    fn into_value(self) -> Value {
+        Value::Function(self)
     }
 }
 

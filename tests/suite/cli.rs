@@ -267,3 +267,15 @@ fn nothing_of_a_script_reaches_standard_error() {
         ended.json().unwrap();
     }
 }
+
+#[test]
+fn inputs_come_from_a_json_file() {
+    let script = file("inputs.py", b"inputs['n'] + len(inputs['names'])");
+    let input = file("inputs.json", br#"{"n": 40, "names": ["a", "b"], "rest": [1.5, null, true]}"#);
+    let ended = run_files(&["--json", "--input", &input], std::slice::from_ref(&script));
+    assert_eq!(ended.json().unwrap()["value"], 42);
+    for broken in [file("broken.json", b"{"), "no/such/file.json".to_owned()] {
+        let ended = run_files(&["--json", "--input", &broken], std::slice::from_ref(&script));
+        assert_eq!((ended.status, ended.stdout.as_str()), (Some(2), ""), "{broken}");
+    }
+}

@@ -186,7 +186,7 @@ fn cycles_and_depth_do_not_cross() {
 fn what_cannot_cross() {
     let mut sandbox = Sandbox::new().unwrap();
     assert_eq!(sandbox.eval::<Value>("class Orc: pass\nOrc()").unwrap(), Value::Opaque("Orc".into()));
-    assert!(matches!(sandbox.eval::<Value>("lambda: 0").unwrap(), Value::Opaque(_)));
+    assert!(matches!(sandbox.eval::<Value>("lambda: 0").unwrap(), Value::Function(_)));
     assert!(matches!(sandbox.eval::<Value>("'\\ud800'"), Err(Error::Conversion(_))));
     assert!(matches!(sandbox.set("x", Value::Opaque("Orc".into())), Err(Error::Conversion(_))));
     assert!(matches!(

@@ -58,6 +58,9 @@ struct RunArgs {
     /// Grant a module (may be repeated)
     #[arg(long = "grant", value_name = "MODULE")]
     grants: Vec<String>,
+    /// A JSON file, bound as the global `inputs` in each script
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
     /// Plant `_canary_secret` and `hostmod` where no script may reach: one that shows the secret has escaped
     #[arg(long)]
     canary: bool,

@@ -4,10 +4,12 @@ use crate::report::Report;
 use crate::{Isolation, RunArgs, print, read, status};
 use pycage::process::Pool;
 use pycage::{Budget, Error, Policy, Runner, Sandbox, Usage, Value};
+use std::path::Path;
 use std::time::Duration;
 
 /// Runs every file; gives the highest exit status.
 pub fn run(args: &RunArgs) -> Result<u8, String> {
+    let inputs = args.input.as_deref().map(inputs).transpose()?;
     let mut place = Place::new(args)?;
     let mut highest = status::OK;
     for file in &args.files {
@@ -20,7 +22,7 @@ pub fn run(args: &RunArgs) -> Result<u8, String> {
                 continue;
             }
         };
-        let report = run_one(args, &mut place, &name, &source)?;
+        let report = run_one(args, &mut place, inputs.as_ref(), &name, &source)?;
         if args.json {
             print(&format!("{}\n", report.to_json()));
         } else {
@@ -91,9 +93,24 @@ fn new_pool(args: &RunArgs) -> Result<Pool, String> {
     pool.build().map_err(|error| error.to_string())
 }
 
-fn run_one(args: &RunArgs, place: &mut Place, name: &str, source: &str) -> Result<Report, String> {
+/// The value of `--input`. An int beyond 64 bits is a float to JSON.
+fn inputs(file: &Path) -> Result<Value, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    serde_json::from_str(&text).map_err(|error| format!("{}: not JSON: {error}", file.display()))
+}
+
+fn run_one(
+    args: &RunArgs,
+    place: &mut Place,
+    inputs: Option<&Value>,
+    name: &str,
+    source: &str,
+) -> Result<Report, String> {
     let mut sandbox = place.sandbox(args)?;
     let enforced = sandbox.enforced();
+    if let Some(inputs) = inputs {
+        sandbox.set("inputs", inputs.clone()).map_err(|error| format!("--input: {error}"))?;
+    }
     let result = eval(args, &mut sandbox, name, source);
     Ok(Report { result, output: sandbox.take_output(), enforced })
 }

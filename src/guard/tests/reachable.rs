@@ -3,7 +3,7 @@
 use crate::compile;
 use crate::guard::facade::ModuleFacade;
 use crate::guard::{names, testing};
-use crate::host::function;
+use crate::host::function::{self, NewFunction};
 use rustpython_vm::builtins::{PyDict, PyDictRef, PyList, PyTuple, PyType, PyTypeRef};
 use rustpython_vm::{AsObject, PyObjectRef, VirtualMachine};
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,7 +110,8 @@ fn sampled(vm: &VirtualMachine) -> PyDictRef {
     let demo = ModuleFacade::new("demo", vm.ctx.new_dict(), vm);
     granted.set_item("demo", demo.into(), vm).expect("sets");
     let globals = testing::globals(Some(granted), vm);
-    let ask = function::object("ask", function::erase(|| 1), vm);
+    let ask = NewFunction { name: "ask".to_owned(), parameters: Vec::new(), function: function::erase(|| 1) };
+    let ask = function::object(ask, vm);
     globals.set_item("ask", ask, vm).expect("sets");
     let outcome = testing::run_in(globals.clone(), SAMPLES, vm);
     assert_eq!(outcome.error, None, "{}", outcome.output);

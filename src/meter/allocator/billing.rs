@@ -131,12 +131,45 @@ pub(crate) fn pause() -> Paused {
     CURRENT.with(|current| {
         let tag = current.tag();
         current.slot.set(0);
-        Paused { tag }
+        let outer = current.aside.replace(tag);
+        Paused { tag, outer }
     })
 }
 
 pub(crate) struct Paused {
     tag: Tag,
+    outer: Tag,
+}
+
+/// Goes on with the billing that [`pause`] has suspended, until dropped: for what a script does in the middle of a host
+/// function.
+pub(crate) fn resume() -> Resumed {
+    CURRENT.with(|current| {
+        let tag = current.aside.replace(Tag::NOBODY);
+        let outer = current.tag();
+        if tag.slot != 0 {
+            let change = accounts::take(tag);
+            current.live.set(current.live.get() + change);
+            current.set_tag(tag);
+        }
+        Resumed { tag, outer }
+    })
+}
+
+pub(crate) struct Resumed {
+    tag: Tag,
+    outer: Tag,
+}
+
+impl Drop for Resumed {
+    fn drop(&mut self) {
+        let _ = CURRENT.try_with(|current| {
+            if self.tag.slot != 0 {
+                current.set_tag(self.outer);
+                current.aside.set(self.tag);
+            }
+        });
+    }
 }
 
 impl Drop for Paused {
@@ -148,8 +181,14 @@ impl Drop for Paused {
                 current.live.set(current.live.get() + change);
             }
             current.set_tag(self.tag);
+            current.aside.set(self.outer);
         });
     }
+}
+
+/// Allocations that this run may make.
+pub(crate) fn max_allocations() -> u64 {
+    CURRENT.with(|current| current.max_allocations.get())
 }
 
 /// Bytes that the current account holds.
@@ -261,6 +300,8 @@ pub(super) fn credit_other(tag: Tag, change: i64) {
 struct Current {
     slot: Cell<u32>,
     generation: Cell<u32>,
+    /// The account whose billing is paused.
+    aside: Cell<Tag>,
     live: Cell<i64>,
     peak: Cell<i64>,
     allocations: Cell<u64>,
@@ -282,6 +323,7 @@ thread_local! {
         Current {
             slot: Cell::new(0),
             generation: Cell::new(0),
+            aside: Cell::new(Tag::NOBODY),
             live: Cell::new(0),
             peak: Cell::new(0),
             allocations: Cell::new(0),

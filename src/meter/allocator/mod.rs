@@ -19,7 +19,8 @@ mod tests;
 
 pub(crate) use accounts::Account;
 pub(crate) use billing::{
-    MemoryBill, MemoryLimits, bill, billed, billed_on, exceeded, live, pause, pressure, relieve, set_lost_hook,
+    MemoryBill, MemoryLimits, bill, billed, billed_on, exceeded, live, max_allocations, pause, pressure, relieve,
+    resume, set_lost_hook,
 };
 pub(crate) use blocks::installed;
 

@@ -4,6 +4,7 @@ use super::frame::{FrameError, MAX_FRAME, Message, decode_all};
 use super::outcome::Outcome;
 use super::value::Flat;
 use crate::budget::Budget;
+use crate::host::failure::ExceptionType;
 use crate::policy::Policy;
 use crate::process::jail::{JailSpec, Report};
 use crate::usage::Usage;
@@ -129,6 +130,9 @@ pub(crate) enum WireOp {
     },
     Get(String),
     Set(String, Flat),
+    Snapshot,
+    Restore(Vec<(String, Flat)>),
+    Reload(WireScript),
     /// Makes the host's function of this number a global.
     SetFunction(String, u32),
     /// What a test wants to see stopped: native code of an attacker, in the jail.
@@ -159,6 +163,7 @@ pub(crate) struct Done {
 pub(crate) struct HostCall {
     pub function: u32,
     pub args: Vec<Flat>,
+    pub keywords: Vec<(String, Flat)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -170,6 +175,8 @@ pub(crate) enum HostAnswer {
     Failed {
         message: String,
         error: u32,
+        /// What it is to be in the script.
+        exception: ExceptionType,
     },
     Panicked,
 }

@@ -5,7 +5,7 @@ use crate::budget::Limit;
 use crate::error::{
     BudgetExceeded, ConversionError, Error, Rejection, ScriptException, SourceLimit, Stopped, SyntaxError, TraceEntry,
 };
-use crate::host::function::HostError;
+use crate::host::failure::HostError;
 use crate::process::worker::WireHostError;
 use crate::usage::Usage;
 use crate::value::Value;
@@ -100,7 +100,7 @@ impl Outcome {
             }),
             Outcome::Exception { type_name, message, traceback, host_error: number } => {
                 let host_error = number.and_then(host_error);
-                Error::Exception(ScriptException { type_name, message, traceback, host_error, usage })
+                Error::Exception(ScriptException { type_name, message, traceback, host_error, usage, serial: None })
             }
             Outcome::Budget { limit, allowed, used, traceback } => {
                 Error::Budget(BudgetExceeded { limit, lifetime: false, allowed, used, traceback, usage })

@@ -78,6 +78,8 @@ fn write<S: Serializer>(value: &Value, out: &mut S::SerializeSeq) -> Result<(), 
         Value::Str(text) => out.serialize_element(&Token::Str(text)),
         Value::Bytes(bytes) => out.serialize_element(&Token::Bytes(Bytes(bytes))),
         Value::Opaque(name) => out.serialize_element(&Token::Opaque(name)),
+        // Handles mean nothing in another process.
+        Value::Function(_) | Value::Object(_) => out.serialize_element(&Token::Opaque(value.type_name())),
         Value::List(items) => {
             out.serialize_element(&Token::List(count(items)))?;
             items.iter().try_for_each(|item| write::<S>(item, out))

@@ -4,6 +4,7 @@ use super::wire::{self, Times, Wire, WireHook, misunderstood};
 use crate::budget::Budget;
 use crate::compile::{self, Checks};
 use crate::error::Error;
+use crate::host::function::NewFunction;
 use crate::meter::hook::Cancel;
 use crate::policy::Policy;
 use crate::process::death::OUT_OF_MEMORY;
@@ -81,7 +82,7 @@ tick(2)
     let policy = Policy::default();
     let compiled = compile::compile(PLAY, "<rehearsal>", &policy, Checks::All)?;
     let script = Script::new("<rehearsal>", compiled);
-    let config = Arc::new(Config { policy, hook: None, cancel: Cancel::default() });
+    let config = Arc::new(Config { policy, hook: None, cancel: Cancel::default(), data: None });
     let id = SandboxId(0);
     let call = Op::Call { name: "tick".to_owned(), args: vec![Value::Int(1)] };
     for op in [Op::Run(script.clone()), Op::Run(script), call, Op::Get("tick".to_owned())] {
@@ -149,7 +150,7 @@ impl Worker<'_, '_> {
             hooked: call.hooked,
             times: Mutex::new(Times { looked: now, reported: now }),
         };
-        let config = Arc::new(Config { policy, hook: Some(Arc::new(hook)), cancel: Cancel(cancel) });
+        let config = Arc::new(Config { policy, hook: Some(Arc::new(hook)), cancel: Cancel(cancel), data: None });
         let number = call.number;
         let done = catch_unwind(AssertUnwindSafe(|| self.perform(call.op, call.budget, config)));
         let (done, last) = match done {
@@ -205,7 +206,13 @@ impl Worker<'_, '_> {
             WireOp::Call { name, args } => Ok(Op::Call { name, args: args.into_iter().map(|arg| arg.0).collect() }),
             WireOp::Get(name) => Ok(Op::Get(name)),
             WireOp::Set(name, value) => Ok(Op::Set(name, value.0)),
-            WireOp::SetFunction(name, number) => Ok(Op::SetFunction(name, wire::function(&self.wire, number))),
+            WireOp::SetFunction(name, number) => {
+                let function = wire::function(&self.wire, number);
+                Ok(Op::SetFunction(NewFunction { name, parameters: Vec::new(), function }))
+            }
+            WireOp::Snapshot => Ok(Op::Snapshot),
+            WireOp::Restore(data) => Ok(Op::Restore(data.into_iter().map(|(name, value)| (name, value.0)).collect())),
+            WireOp::Reload(script) => self.script(script, &config.policy).map(Op::Reload),
             WireOp::Attack(name) => return attack(&name),
         };
         let budget = if self.unguarded { no_budget(budget) } else { budget };

@@ -1,13 +1,17 @@
 //! The pipe, as used in the middle of a run.
 
-use crate::host::function::{CallFailure, Erased, HostError};
+use crate::host::args::{Arguments, HostArg, Kwargs, Rest};
+use crate::host::failure::{CallFailure, HostError, Raise};
+use crate::host::function::Erased;
 use crate::meter::hook::{HookAction, MeterHook};
 use crate::process::death::PROTOCOL;
 use crate::process::protocol::frame::{self, FrameError, FrameReader};
 use crate::process::protocol::message::{FromWorker, HostAnswer, HostCall, ToWorker, Verdict};
 use crate::process::protocol::value::Flat;
 use crate::usage::Usage;
+use crate::value::Value;
 use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -95,31 +99,43 @@ pub(super) fn misunderstood(what: &str) -> ! {
 /// The function that stands for the host's of that number.
 pub(super) fn function(wire: &Arc<Mutex<Wire>>, number: u32) -> Erased {
     let wire = wire.clone();
-    Arc::new(move |args| {
-        let mut wire = wire.lock();
-        let call = HostCall { function: number, args: args.into_iter().map(Flat).collect() };
-        match wire.send(&FromWorker::HostCall(call)) {
-            Ok(()) => {}
-            Err(FrameError::DoesNotFit(bytes)) => {
-                return Err(CallFailure::Arguments(format!("is handed {bytes} bytes, which is more than can cross")));
-            }
-            Err(_) => std::process::exit(0),
-        }
-        match wire.next() {
-            ToWorker::Answer(HostAnswer::Value(value)) => Ok(value.0),
-            ToWorker::Answer(HostAnswer::Arguments(message)) => Err(CallFailure::Arguments(message)),
-            ToWorker::Answer(HostAnswer::Failed { message, error }) => {
-                let error: HostError = Arc::new(WireHostError { message, number: error });
-                Err(CallFailure::Failed(error))
-            }
-            // Contained and told to the script by whoever called this.
-            ToWorker::Answer(HostAnswer::Panicked) => {
-                drop(wire);
-                std::panic::resume_unwind(Box::new("the host function panicked"))
-            }
-            _ => misunderstood("something else than the answer of a host function"),
-        }
+    Arc::new(move |args: &mut Arguments<'_>| {
+        let Rest(positional) = Rest::<Value>::take(args)?;
+        let Kwargs(keywords) = Kwargs::<Value>::take(args)?;
+        args.finish()?;
+        args.run(|| ask(&wire, number, positional, keywords))?
     })
+}
+
+fn ask(
+    wire: &Mutex<Wire>,
+    number: u32,
+    args: Vec<Value>,
+    keywords: BTreeMap<String, Value>,
+) -> Result<Value, CallFailure> {
+    let mut wire = wire.lock();
+    let call = HostCall {
+        function: number,
+        args: args.into_iter().map(Flat).collect(),
+        keywords: keywords.into_iter().map(|(name, value)| (name, Flat(value))).collect(),
+    };
+    match wire.send(&FromWorker::HostCall(call)) {
+        Ok(()) => {}
+        Err(FrameError::DoesNotFit(bytes)) => {
+            return Err(CallFailure::Arguments(format!("is handed {bytes} bytes, which is more than can cross")));
+        }
+        Err(_) => std::process::exit(0),
+    }
+    match wire.next() {
+        ToWorker::Answer(HostAnswer::Value(value)) => Ok(value.0),
+        ToWorker::Answer(HostAnswer::Arguments(message)) => Err(CallFailure::Arguments(message)),
+        ToWorker::Answer(HostAnswer::Failed { message, error, exception }) => {
+            let error: HostError = Arc::new(WireHostError { message, number: error });
+            Err(CallFailure::Failed(Arc::new(Raise { exception, error })))
+        }
+        ToWorker::Answer(HostAnswer::Panicked) => Err(CallFailure::Panicked),
+        _ => misunderstood("something else than the answer of a host function"),
+    }
 }
 
 /// The hook of every run in a worker: reports, takes cancels, and asks the host's hook where there is one.

@@ -122,7 +122,7 @@ fn host_functions_are_called_here() {
             "try:\n    open_door('x', None)\nexcept TypeError as e:\n    r = str(e)\nr",
             "open_door() argument 1: expected int, got str",
         ),
-        ("try:\n    explode()\nexcept RuntimeError as e:\n    r = str(e)\nr", "host function explode panicked"),
+        ("try:\n    explode()\nexcept RuntimeError as e:\n    r = str(e)\nr", "explode() panicked"),
     ] {
         assert_eq!(sandbox.eval::<String>(source).unwrap(), expected, "{source}");
     }

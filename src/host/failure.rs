@@ -1,0 +1,165 @@
+//! What a host function answers, and how it fails.
+
+use crate::value::{IntoValue, Value};
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+/// An error of the host's own, as a host function returned it.
+pub type HostError = Arc<dyn StdError + Send + Sync>;
+
+/// Why a call of a host function or a member of a host object did not answer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum CallFailure {
+    /// The arguments are not what the function takes: a `TypeError` for the script.
+    Arguments(String),
+    /// The function's own error: a `RuntimeError` for the script, or what a [`Raise`] says.
+    Failed(HostError),
+    /// The function panicked: a `RuntimeError` for the script.
+    Panicked,
+}
+
+/// What a host function may answer: a value, or a `Result` of one.
+///
+/// The error of the `Result` is any that a `Box<dyn Error + Send + Sync>` can be made of: an error type, a `String`, a
+/// `&str`, a [`Raise`].
+pub trait IntoAnswer {
+    /// Converts.
+    ///
+    /// # Errors
+    /// The function's own error.
+    fn into_answer(self) -> Result<Value, HostError>;
+}
+
+impl<T: IntoValue> IntoAnswer for T {
+    #[inline]
+    fn into_answer(self) -> Result<Value, HostError> {
+        Ok(self.into_value())
+    }
+}
+
+impl<T: IntoValue, E: Into<Box<dyn StdError + Send + Sync>>> IntoAnswer for Result<T, E> {
+    #[inline]
+    fn into_answer(self) -> Result<Value, HostError> {
+        self.map(T::into_value).map_err(|error| HostError::from(error.into()))
+    }
+}
+
+/// An error that says which Python exception it becomes in the script.
+///
+/// Any other error becomes a `RuntimeError`. The error inside comes back in
+/// [`ScriptException::host_error`](crate::ScriptException::host_error) if the script does not catch the exception.
+///
+/// ```
+/// use pycage::{Error, ExceptionType, Raise, Sandbox};
+///
+/// let mut sandbox = Sandbox::new()?;
+/// sandbox.function("price", |item: &str| match item {
+///     "sword" => Ok(120),
+///     other => Err(Raise::new(ExceptionType::KeyError, format!("no item '{other}'"))),
+/// })?;
+/// let source = "
+/// try:
+///     price('shield')
+/// except KeyError:
+///     found = 'nothing'
+/// found";
+/// assert_eq!(sandbox.eval::<String>(source)?, "nothing");
+/// assert!(matches!(sandbox.exec("price('axe')"), Err(Error::Exception(e)) if e.type_name == "KeyError"));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Raise {
+    pub(crate) exception: ExceptionType,
+    pub(crate) error: HostError,
+}
+
+impl Raise {
+    /// `error` as an exception of that type.
+    pub fn new(exception: ExceptionType, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Raise { exception, error: HostError::from(error.into()) }
+    }
+
+    /// The type of the exception.
+    pub fn exception(&self) -> ExceptionType {
+        self.exception
+    }
+
+    /// The error inside.
+    pub fn error(&self) -> &HostError {
+        &self.error
+    }
+}
+
+impl fmt::Display for Raise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl StdError for Raise {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.error.source()
+    }
+}
+
+macro_rules! exception_types {
+    ($($(#[$doc:meta])* $name:ident = $field:ident),* $(,)?) => {
+        /// A Python exception that a host can raise in a script, see [`Raise`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
+        #[non_exhaustive]
+        pub enum ExceptionType {
+            $($(#[$doc])* $name),*
+        }
+
+        impl ExceptionType {
+            /// The class in the interpreter.
+            pub(crate) fn class(
+                self,
+                vm: &rustpython_vm::VirtualMachine,
+            ) -> rustpython_vm::builtins::PyTypeRef {
+                match self {
+                    $(ExceptionType::$name => vm.ctx.exceptions.$field.to_owned()),*
+                }
+            }
+        }
+    };
+}
+exception_types! {
+    /// `RuntimeError`: what an error becomes that says nothing else.
+    RuntimeError = runtime_error,
+    /// `ValueError`.
+    ValueError = value_error,
+    /// `TypeError`.
+    TypeError = type_error,
+    /// `KeyError`.
+    KeyError = key_error,
+    /// `IndexError`: also what ends the old form of iteration.
+    IndexError = index_error,
+    /// `LookupError`.
+    LookupError = lookup_error,
+    /// `AttributeError`.
+    AttributeError = attribute_error,
+    /// `ArithmeticError`.
+    ArithmeticError = arithmetic_error,
+    /// `ZeroDivisionError`.
+    ZeroDivisionError = zero_division_error,
+    /// `OverflowError`.
+    OverflowError = overflow_error,
+    /// `NotImplementedError`.
+    NotImplementedError = not_implemented_error,
+    /// `OSError`.
+    OSError = os_error,
+    /// `FileNotFoundError`.
+    FileNotFoundError = file_not_found_error,
+    /// `PermissionError`.
+    PermissionError = permission_error,
+    /// `TimeoutError`.
+    TimeoutError = timeout_error,
+    /// `ConnectionError`.
+    ConnectionError = connection_error,
+    /// `ReferenceError`.
+    ReferenceError = reference_error,
+}

@@ -1,0 +1,331 @@
+//! The list of what a script can do with a host object.
+
+use crate::guard::names;
+use crate::host::args::{Arguments, HostArg};
+use crate::host::failure::{CallFailure, HostError, IntoAnswer};
+use crate::value::{FromValue, IntoValue, Value};
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A member without its types.
+pub(crate) type Erased<T> = Box<dyn Fn(&mut T, &mut Arguments<'_>) -> Result<Value, CallFailure> + Send + Sync>;
+
+/// What a host object iterates over, without its types.
+pub(crate) type Items = Box<dyn Iterator<Item = Value> + Send>;
+
+type ErasedIter<T> = Box<dyn Fn(&mut T, &mut Arguments<'_>) -> Result<Items, CallFailure> + Send + Sync>;
+
+/// The members of a [`HostObject`](crate::HostObject), as its type lists them. What is not listed cannot be reached.
+///
+/// Names follow the rules for names in scripts: one that begins with an underscore, or that leads into the interpreter, is
+/// refused when the object is handed to a script, with [`Error::Setup`](crate::Error::Setup). A name that is listed twice
+/// is what it was listed as last.
+pub struct Members<T> {
+    pub(crate) methods: HashMap<String, Erased<T>>,
+    pub(crate) getters: HashMap<String, Erased<T>>,
+    pub(crate) setters: HashMap<String, Erased<T>>,
+    pub(crate) operators: HashMap<Operator, Erased<T>>,
+    pub(crate) iter: Option<ErasedIter<T>>,
+    problem: Option<String>,
+}
+
+/// What a script does with an object other than by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Operator {
+    Len,
+    Index,
+    SetIndex,
+    DelIndex,
+    Contains,
+    Eq,
+    Compare,
+    Hash,
+    Repr,
+    Call,
+    Iter,
+}
+
+/// Methods of a host object: closures that take `&T` or `&mut T` and then what a [`HostFunction`](crate::HostFunction)
+/// takes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a method of a host object",
+    note = "write out the types of all parameters, the first of them `&T` for `method` and `&mut T` for `method_mut`",
+    note = "the others must be `FromValue`, `&str`, `CallContext`, `Rest` or `Kwargs`; there may be up to seven"
+)]
+pub trait HostMethod<T, Args>: Send + Sync + 'static {
+    /// Takes the arguments and calls the closure.
+    #[doc(hidden)]
+    fn invoke(&self, this: &mut T, args: &mut Arguments<'_>) -> Result<Value, CallFailure>;
+}
+
+macro_rules! host_method {
+    ($($arg:ident)*) => {
+        impl<This, Function, Answer, $($arg: HostArg),*> HostMethod<This, fn(&This, $($arg),*) -> Answer> for Function
+        where
+            Function: Send + Sync + 'static,
+            Function: Fn(&This, $($arg),*) -> Answer + for<'t, 'a> Fn(&'t This, $($arg::Item<'a>),*) -> Answer,
+            Answer: IntoAnswer,
+        {
+            #[allow(non_snake_case)]
+            fn invoke(&self, this: &mut This, args: &mut Arguments<'_>) -> Result<Value, CallFailure> {
+                /// Settles which of the two bounds on `Function` is meant.
+                #[inline]
+                #[allow(clippy::too_many_arguments)]
+                fn call<This, Answer, $($arg),*>(
+                    method: impl Fn(& This, $($arg),*) -> Answer,
+                    this: & This,
+                    $($arg: $arg),*
+                ) -> Answer {
+                    method(this, $($arg),*)
+                }
+                $(let $arg = $arg::take(args)?;)*
+                args.finish()?;
+                args.run(|| call(self, this, $($arg),*).into_answer())?.map_err(CallFailure::Failed)
+            }
+        }
+
+        impl<This, Function, Answer, $($arg: HostArg),*> HostMethod<This, fn(&mut This, $($arg),*) -> Answer> for Function
+        where
+            Function: Send + Sync + 'static,
+            Function: Fn(&mut This, $($arg),*) -> Answer + for<'t, 'a> Fn(&'t mut This, $($arg::Item<'a>),*) -> Answer,
+            Answer: IntoAnswer,
+        {
+            #[allow(non_snake_case)]
+            fn invoke(&self, this: &mut This, args: &mut Arguments<'_>) -> Result<Value, CallFailure> {
+                /// Settles which of the two bounds on `Function` is meant.
+                #[inline]
+                #[allow(clippy::too_many_arguments)]
+                fn call<This, Answer, $($arg),*>(
+                    method: impl Fn(&mut This, $($arg),*) -> Answer,
+                    this: &mut This,
+                    $($arg: $arg),*
+                ) -> Answer {
+                    method(this, $($arg),*)
+                }
+                $(let $arg = $arg::take(args)?;)*
+                args.finish()?;
+                args.run(|| call(self, this, $($arg),*).into_answer())?.map_err(CallFailure::Failed)
+            }
+        }
+    };
+}
+host_method!();
+host_method!(A);
+host_method!(A B);
+host_method!(A B C);
+host_method!(A B C D);
+host_method!(A B C D E);
+host_method!(A B C D E F);
+host_method!(A B C D E F G);
+
+impl<T> Members<T> {
+    pub(crate) fn new() -> Self {
+        Members {
+            methods: HashMap::new(),
+            getters: HashMap::new(),
+            setters: HashMap::new(),
+            operators: HashMap::new(),
+            iter: None,
+            problem: None,
+        }
+    }
+
+    /// A method: `object.name(...)`. The closure takes `&T` or `&mut T` first.
+    pub fn method<Args>(&mut self, name: &str, method: impl HostMethod<T, Args>) -> &mut Self {
+        self.check(name);
+        self.getters.remove(name);
+        self.setters.remove(name);
+        self.methods.insert(name.to_owned(), Box::new(move |this, args| method.invoke(this, args)));
+        self
+    }
+
+    /// A property that scripts read: `object.name`.
+    pub fn field<A: IntoAnswer>(&mut self, name: &str, get: impl Fn(&T) -> A + Send + Sync + 'static) -> &mut Self {
+        self.check(name);
+        self.methods.remove(name);
+        self.setters.remove(name);
+        let get = move |this: &mut T, args: &mut Arguments<'_>| answer(args, || get(this));
+        self.getters.insert(name.to_owned(), Box::new(get));
+        self
+    }
+
+    /// A property that scripts read and set: `object.name = value`.
+    pub fn field_mut<A: IntoAnswer, V: FromValue, S: IntoAnswer>(
+        &mut self,
+        name: &str,
+        get: impl Fn(&T) -> A + Send + Sync + 'static,
+        set: impl Fn(&mut T, V) -> S + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.field(name, get);
+        let set = move |this: &mut T, args: &mut Arguments<'_>| {
+            let value = V::take(args)?;
+            answer(args, || set(this, value))
+        };
+        self.setters.insert(name.to_owned(), Box::new(set));
+        self
+    }
+
+    /// `len(object)`, and whether the object is true.
+    pub fn len(&mut self, len: impl Fn(&T) -> usize + Send + Sync + 'static) -> &mut Self {
+        self.operator(Operator::Len, move |this, args| answer(args, || len(this)))
+    }
+
+    /// `object[key]`.
+    pub fn index<K: FromValue, A: IntoAnswer>(
+        &mut self,
+        index: impl Fn(&T, K) -> A + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.operator(Operator::Index, move |this, args| {
+            let key = K::take(args)?;
+            answer(args, || index(this, key))
+        })
+    }
+
+    /// `object[key] = value`.
+    pub fn set_index<K: FromValue, V: FromValue, A: IntoAnswer>(
+        &mut self,
+        set: impl Fn(&mut T, K, V) -> A + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.operator(Operator::SetIndex, move |this, args| {
+            let key = K::take(args)?;
+            let value = V::take(args)?;
+            answer(args, || set(this, key, value))
+        })
+    }
+
+    /// `del object[key]`.
+    pub fn del_index<K: FromValue, A: IntoAnswer>(
+        &mut self,
+        delete: impl Fn(&mut T, K) -> A + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.operator(Operator::DelIndex, move |this, args| {
+            let key = K::take(args)?;
+            answer(args, || delete(this, key))
+        })
+    }
+
+    /// `item in object`. What is not a `K` is not in it.
+    pub fn contains<K: FromValue>(&mut self, contains: impl Fn(&T, K) -> bool + Send + Sync + 'static) -> &mut Self {
+        self.operator(Operator::Contains, move |this, args| match K::take(args) {
+            Ok(item) => answer(args, || contains(this, item)),
+            Err(_) => Ok(Value::Bool(false)),
+        })
+    }
+
+    /// `for item in object`. What is iterated over stands on its own: it cannot borrow from the object. Each step costs the
+    /// script a native step.
+    pub fn iter<I>(&mut self, iter: impl Fn(&T) -> I + Send + Sync + 'static) -> &mut Self
+    where
+        I: IntoIterator<Item: IntoValue + 'static, IntoIter: Send + 'static>,
+    {
+        self.iter = Some(Box::new(move |this, args| {
+            args.run(|| -> Items { Box::new(iter(this).into_iter().map(IntoValue::into_value)) })
+        }));
+        self
+    }
+
+    /// `object == other`. An object is always equal to itself, without a question to the host; what is not a `K` is not
+    /// equal to it. An object with an `eq` and no `hash` is not hashable.
+    pub fn eq<K: FromValue>(&mut self, eq: impl Fn(&T, K) -> bool + Send + Sync + 'static) -> &mut Self {
+        self.operator(Operator::Eq, move |this, args| match K::take(args) {
+            Ok(other) => answer(args, || eq(this, other)),
+            Err(_) => Ok(Value::None),
+        })
+    }
+
+    /// `object < other` and its kin, and `==` where there is no [`eq`](Members::eq). `None`, or an `other` that is not a `K`,
+    /// is not comparable.
+    pub fn compare<K: FromValue>(
+        &mut self,
+        compare: impl Fn(&T, K) -> Option<Ordering> + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.operator(Operator::Compare, move |this, args| match K::take(args) {
+            Ok(other) => answer(args, || compare(this, other).map(|ordering| ordering as i64)),
+            Err(_) => Ok(Value::None),
+        })
+    }
+
+    /// `hash(object)`: equal objects must have the same.
+    pub fn hash(&mut self, hash: impl Fn(&T) -> i64 + Send + Sync + 'static) -> &mut Self {
+        self.operator(Operator::Hash, move |this, args| answer(args, || hash(this)))
+    }
+
+    /// `repr(object)`, and `str(object)`. Without it, `<Name object>`.
+    pub fn repr(&mut self, repr: impl Fn(&T) -> String + Send + Sync + 'static) -> &mut Self {
+        self.operator(Operator::Repr, move |this, args| answer(args, || repr(this)))
+    }
+
+    /// `object(...)`.
+    pub fn call<Args>(&mut self, call: impl HostMethod<T, Args>) -> &mut Self {
+        self.operator(Operator::Call, move |this, args| call.invoke(this, args))
+    }
+
+    fn operator(
+        &mut self,
+        operator: Operator,
+        f: impl Fn(&mut T, &mut Arguments<'_>) -> Result<Value, CallFailure> + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.operators.insert(operator, Box::new(f));
+        self
+    }
+
+    fn check(&mut self, name: &str) {
+        let word = name.chars().next().is_some_and(char::is_alphabetic)
+            && name.chars().all(|char| char.is_alphanumeric() || char == '_');
+        if !word || !names::attribute(name) {
+            self.problem.get_or_insert_with(|| format!("'{name}' cannot be the name of a member"));
+        }
+    }
+
+    /// What can be known of the members without the object.
+    pub(crate) fn table(&self, type_name: &'static str) -> Table {
+        let mut named = HashMap::new();
+        named.extend(self.methods.keys().map(|name| (name.clone(), Kind::Method)));
+        named.extend(self.getters.keys().map(|name| (name.clone(), Kind::Field)));
+        named.extend(self.setters.keys().map(|name| (name.clone(), Kind::FieldMut)));
+        let mut operators: Vec<Operator> = self.operators.keys().copied().collect();
+        if self.iter.is_some() {
+            operators.push(Operator::Iter);
+        }
+        Table { type_name, named, operators, problem: self.problem.clone() }
+    }
+}
+
+fn answer<A: IntoAnswer>(args: &Arguments<'_>, f: impl FnOnce() -> A) -> Result<Value, CallFailure> {
+    let answer: Result<Value, HostError> = args.run(|| f().into_answer())?;
+    answer.map_err(CallFailure::Failed)
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Method,
+    Field,
+    FieldMut,
+}
+
+/// What there is to an object, without its types.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) type_name: &'static str,
+    named: HashMap<String, Kind>,
+    operators: Vec<Operator>,
+    pub(crate) problem: Option<String>,
+}
+
+impl Table {
+    pub(crate) fn kind(&self, name: &str) -> Option<Kind> {
+        self.named.get(name).copied()
+    }
+
+    pub(crate) fn has(&self, operator: Operator) -> bool {
+        self.operators.contains(&operator)
+    }
+}
+
+/// The members of a type with their table.
+pub(crate) struct Class<T> {
+    pub(crate) members: Members<T>,
+    pub(crate) table: Arc<Table>,
+}
