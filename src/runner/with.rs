@@ -2,6 +2,7 @@
 
 use crate::budget::Budget;
 use crate::error::Error;
+use crate::host::callback::Callback;
 use crate::runner::cage::{self, Cage, Op};
 use crate::runner::fiber::Reply;
 use crate::runner::handover;
@@ -242,6 +243,33 @@ impl Cage<'_> {
     pub fn set(&mut self, sandbox: &mut Sandbox, name: &str, value: impl IntoValue) -> Result<(), Error> {
         let op = Op::Set(name.to_owned(), value.into_value());
         sandbox.enter(self, None, |cage, place| cage.perform(place, op)).map(drop)
+    }
+
+    /// Calls a callable of the script that the host holds, as [`Sandbox::call_function`].
+    ///
+    /// # Errors
+    /// As [`Sandbox::call_function`]; [`Error::Setup`] when the sandbox lives on another runner.
+    ///
+    /// ```
+    /// use pycage::{Callback, Runner, Sandbox};
+    ///
+    /// let runner = Runner::new()?;
+    /// let mut sandbox = Sandbox::builder().runner(&runner).build()?;
+    /// sandbox.exec("def on_hit(damage): return max(0, damage - 3)")?;
+    /// let handler: Callback = sandbox.get("on_hit")?;
+    /// let left = runner.with(move |cage| cage.call_function::<i64>(&mut sandbox, &handler, (10,)))?;
+    /// assert_eq!(left?, 7);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    pub fn call_function<T: FromValue>(
+        &mut self,
+        sandbox: &mut Sandbox,
+        callback: &Callback,
+        args: impl IntoArgs,
+    ) -> Result<T, Error> {
+        let (value, _) =
+            sandbox.enter(self, None, |cage, place| cage.enter(place, |vm, _| cage::call_held(vm, callback, args)))?;
+        Ok(T::from_value(value)?)
     }
 
     /// Runs a slice of a task, as [`Task::resume`].

@@ -23,7 +23,8 @@ enum Plain {
     Bool(bool),
     Int(i64),
     BigInt(String),
-    Float(f64),
+    /// As its shortest digits: parsers of numbers in text formats do not all give the nearest float.
+    Float(String),
     /// A float that is not finite, by its bits.
     FloatBits(u64),
     Str(String),
@@ -69,7 +70,7 @@ fn write(value: &Value) -> Result<Plain, String> {
         Value::Bool(bool) => Plain::Bool(*bool),
         Value::Int(int) => Plain::Int(*int),
         Value::BigInt(int) => Plain::BigInt(int.to_string()),
-        Value::Float(float) if float.is_finite() => Plain::Float(*float),
+        Value::Float(float) if float.is_finite() => Plain::Float(format!("{float:?}")),
         Value::Float(float) => Plain::FloatBits(float.to_bits()),
         Value::Str(text) => Plain::Str(text.clone()),
         Value::Bytes(bytes) => Plain::Bytes(bytes.clone()),
@@ -91,7 +92,7 @@ fn read(plain: Plain) -> Result<Value, String> {
         Plain::Bool(bool) => Value::Bool(bool),
         Plain::Int(int) => Value::Int(int),
         Plain::BigInt(digits) => Value::BigInt(digits.parse::<BigInt>().map_err(|_| format!("'{digits}' is no int"))?),
-        Plain::Float(float) => Value::Float(float),
+        Plain::Float(digits) => Value::Float(digits.parse().map_err(|_| format!("'{digits}' is no float"))?),
         Plain::FloatBits(bits) => Value::Float(f64::from_bits(bits)),
         Plain::Str(text) => Value::Str(text),
         Plain::Bytes(bytes) => Value::Bytes(bytes),

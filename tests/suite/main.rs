@@ -7,6 +7,7 @@ mod escapes;
 mod fuzz;
 mod hard_stop;
 mod host_functions;
+mod host_in_tasks;
 mod host_objects;
 mod hostile;
 mod ordinary;

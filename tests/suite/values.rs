@@ -18,7 +18,7 @@ fn key() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(2, 8, 3, |inner| proptest::collection::vec(inner, 0..3).prop_map(Value::Tuple))
 }
 
-fn value() -> impl Strategy<Value = Value> {
+pub(crate) fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         key(),
         any::<bool>().prop_map(Value::Bool),
@@ -61,7 +61,7 @@ fn distinct<T>(items: Vec<(Value, T)>) -> Vec<(Value, T)> {
 }
 
 /// Sets have no order: compared as if sorted.
-fn settled(value: Value) -> Value {
+pub(crate) fn settled(value: Value) -> Value {
     match value {
         Value::Set(items) => {
             let mut items: Vec<Value> = items.into_iter().map(settled).collect();
