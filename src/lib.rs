@@ -31,6 +31,7 @@ mod future;
 mod guard;
 mod host;
 mod meter;
+mod modules;
 mod policy;
 #[cfg(feature = "process")]
 pub mod process;

@@ -1,6 +1,7 @@
 //! What a script may use.
 
 use crate::compile::limits::SourceLimits;
+use crate::modules::presets;
 use crate::value::limits::ValueLimits;
 use std::collections::BTreeSet;
 
@@ -17,6 +18,9 @@ use std::collections::BTreeSet;
 ///     Err(Error::Rejected(rejection)) => assert_eq!((rejection.line, rejection.column), (1, 8)),
 ///     other => panic!("{other:?}"),
 /// }
+///
+/// let mut sandbox = Sandbox::builder().policy(Policy::default().grant("math")).build()?;
+/// assert_eq!(sandbox.eval::<f64>("import math\nmath.hypot(3, 4)")?, 5.0);
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -25,14 +29,55 @@ pub struct Policy {
     pub(crate) modules: BTreeSet<String>,
     pub(crate) limits: SourceLimits,
     pub(crate) values: ValueLimits,
+    pub(crate) seed: u64,
 }
 
 impl Policy {
+    /// No modules: the builtins alone. The default.
+    pub fn minimal() -> Self {
+        Policy::default()
+    }
+
+    /// The modules that a plugin needs to calculate and to handle text and containers.
+    ///
+    /// ```
+    /// use pycage::{Policy, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::builder().policy(Policy::plugin()).build()?;
+    /// assert_eq!(sandbox.eval::<String>("import json\njson.dumps({'hp': [10, 2.5]})")?, r#"{"hp": [10, 2.5]}"#);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    pub fn plugin() -> Self {
+        presets::PLUGIN.iter().fold(Policy::default(), |policy, module| policy.grant(*module))
+    }
+
+    /// Every module that there is: what code that works on data needs.
+    pub fn data() -> Self {
+        presets::data().fold(Policy::default(), Policy::grant)
+    }
+
     /// Grants a module by name. A name that pycage has no module for is an error when the sandbox is built.
     #[must_use]
     pub fn grant(mut self, module: impl Into<String>) -> Self {
         self.modules.insert(module.into());
         self
+    }
+
+    /// Takes a module back that a preset grants.
+    #[must_use]
+    pub fn deny(mut self, module: &str) -> Self {
+        self.modules.remove(module);
+        self
+    }
+
+    /// The modules that are granted, in the order of their names.
+    ///
+    /// ```
+    /// let policy = pycage::Policy::minimal().grant("math");
+    /// assert_eq!(policy.modules().collect::<Vec<_>>(), ["math"]);
+    /// ```
+    pub fn modules(&self) -> impl Iterator<Item = &str> {
+        self.modules.iter().map(String::as_str)
     }
 
     /// Replaces the limits on sources.
@@ -46,6 +91,21 @@ impl Policy {
     #[must_use]
     pub fn value_limits(mut self, limits: ValueLimits) -> Self {
         self.values = limits;
+        self
+    }
+
+    /// The seed of the module `random`, 0 unless set: scripts draw what CPython draws after `random.seed(seed)`.
+    ///
+    /// ```
+    /// use pycage::{Policy, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::builder().policy(Policy::plugin().random_seed(42)).build()?;
+    /// assert_eq!(sandbox.eval::<i64>("import random\nrandom.randint(1, 100)")?, 82);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    #[must_use]
+    pub fn random_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
         self
     }
 }

@@ -207,7 +207,8 @@ impl SandboxBuilder {
     /// Builds the sandbox.
     ///
     /// # Errors
-    /// [`Error::Setup`] when a granted module does not exist, or the operating system refuses a thread for a runner.
+    /// [`Error::Setup`] when a granted module does not exist, or the operating system refuses a thread for a runner;
+    /// [`Error::Lost`] when the given runner is, and modules are granted.
     pub fn build(self) -> Result<Sandbox, Error> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         if let Some(unknown) = self.policy.modules.iter().find(|name| !guard::grantable(name)) {
@@ -235,6 +236,17 @@ impl SandboxBuilder {
                 return Err(Error::Setup("sandboxes in worker processes need pycage's feature `process`".to_owned()));
             }
         };
+        // A worker does so when it opens the sandbox.
+        if let Home::Thread(runner) = &home
+            && !config.policy.modules.is_empty()
+        {
+            let policy = config.policy.clone();
+            match runner.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.prepare_modules(&policy)) {
+                // Then the first import does it.
+                Err(CallError::WithinItself) => {}
+                prepared => prepared??,
+            }
+        }
         Ok(Sandbox {
             home,
             id: SandboxId(NEXT.fetch_add(1, Ordering::Relaxed)),
@@ -345,6 +357,17 @@ impl Sandbox {
     #[doc(hidden)]
     pub fn hold_up(&mut self, time: Duration) -> Result<(), Error> {
         self.dispatch(Op::HoldUp(time), self.budget.clone()).map(drop)
+    }
+
+    /// The public names of a granted module, for this crate's tests of its tables.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when it is not granted.
+    #[cfg(feature = "test-hooks")]
+    #[doc(hidden)]
+    pub fn module_names(&self, module: &str) -> Result<Vec<String>, Error> {
+        let (module, config) = (module.to_owned(), self.config.clone());
+        self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.module_names(&module, &config))?
     }
 
     /// A worker compiles it in the call that runs it.

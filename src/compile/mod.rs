@@ -27,7 +27,7 @@ use rustpython_codegen::compile::CompileOpts;
 use rustpython_compiler_core::Mode;
 use rustpython_compiler_core::bytecode::CodeObject;
 use rustpython_vm::builtins::PyCode;
-use rustpython_vm::{PyRef, VirtualMachine};
+use rustpython_vm::{Py, PyRef, VirtualMachine};
 use validate::Grant;
 
 /// Which checks a source goes through.
@@ -60,11 +60,28 @@ pub(crate) fn compile(source: &str, name: &str, policy: &Policy, checks: Checks)
     Ok(Compiled { code })
 }
 
+/// A module of pycage's own, from text to bytecode. The validator is for what others write: these sources are part of the
+/// crate, and use private names to keep their state from scripts.
+pub(crate) fn compile_library(source: &str, name: &str) -> Result<Compiled, Error> {
+    let (tree, file) = parse::parse_checked(source, name, &Default::default(), None)?;
+    let code = code::compile_checked(tree, file, Mode::Exec, CompileOpts::default())?;
+    Ok(Compiled { code })
+}
+
 /// Instruments the bytecode for one interpreter.
 pub(crate) fn load(compiled: &Compiled, vm: &VirtualMachine) -> Result<PyRef<PyCode>, Error> {
     let code = load::code_object(compiled.code.clone(), &interned::NAMES, vm)
         .map_err(|full| Error::NamesExhausted { bytes: full.most })?;
-    instrument::instrument_code(&code, vm, &OPTIONS)
+    instrumented(&code, &OPTIONS, vm)
+}
+
+/// Instruments the bytecode of a module of pycage's own. Its names are the same each time, and take of no script's part.
+pub(crate) fn load_library(compiled: &Compiled, vm: &VirtualMachine) -> Result<PyRef<PyCode>, Error> {
+    instrumented(&PyCode::new_ref_from_bytecode(vm, compiled.code.clone()), &LIBRARY_OPTIONS, vm)
+}
+
+fn instrumented(code: &Py<PyCode>, options: &Options, vm: &VirtualMachine) -> Result<PyRef<PyCode>, Error> {
+    instrument::instrument_code(code, vm, options)
         .map_err(|error| Error::Setup(format!("{error}; this is a defect of pycage, please report it")))
 }
 
@@ -86,6 +103,17 @@ const OPTIONS: Options = Options {
         definable_special: names::definable_special,
         reference: |name| names::name(name, names::Scope::Function, names::Use::Read).is_ok(),
     })
+};
+
+/// As a script's, with names of their own.
+const LIBRARY_OPTIONS: Options = Options {
+    names: NamePolicy {
+        attribute: names::library_attribute,
+        special_on_super: names::library_special,
+        definable_special: names::library_special,
+        reference: |name| names::name(name, names::Scope::Function, names::Use::Read).is_ok(),
+    },
+    ..OPTIONS
 };
 
 fn ends_in_expression(tree: &Mod) -> bool {

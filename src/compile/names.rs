@@ -35,7 +35,7 @@ pub(crate) fn attribute(name: &str) -> Result<(), NameRule> {
         if form.starts_with("__") {
             return Err(DUNDER_ATTRIBUTE);
         }
-        if form.starts_with('_') {
+        if form.starts_with('_') && !named_tuple(form) {
             return Err(PRIVATE_ATTRIBUTE);
         }
         if INTROSPECTION_PREFIXES.iter().any(|prefix| form.starts_with(prefix)) || INTROSPECTION.contains(&form) {
@@ -102,6 +102,23 @@ pub(crate) fn definable_special(name: &str) -> bool {
 #[cfg(test)]
 pub(crate) fn specials() -> impl Iterator<Item = &'static str> {
     SPECIAL_ON_SUPER.into_iter().chain(DEFINABLE_ONLY)
+}
+
+/// The names that a named tuple has for want of others: its fields take the plain ones. Nothing of the interpreter's that a
+/// script can hold answers to them.
+pub(crate) fn named_tuple(name: &str) -> bool {
+    matches!(name, "_asdict" | "_field_defaults" | "_fields" | "_make" | "_replace")
+}
+
+/// Attributes that pycage's own modules use beyond what a script may: their private ones, and a closed list of special ones.
+pub(crate) fn library_attribute(name: &str) -> bool {
+    let private = name.starts_with('_') && !name.starts_with("__");
+    private || library_special(name) || LIBRARY_ATTRIBUTE.contains(&name) || attribute(name).is_ok()
+}
+
+/// Special methods that classes of pycage's own modules define beyond what a script's may.
+pub(crate) fn library_special(name: &str) -> bool {
+    definable_special(name) || LIBRARY_SPECIAL.contains(&name)
 }
 
 /// May a name be spelled like this in a source? No character may look like an underscore.
@@ -239,6 +256,25 @@ const DEFINABLE_ONLY: [&str; 51] = [
     "__rxor__",
     "__sub__",
 ];
+
+const LIBRARY_SPECIAL: [&str; 13] = [
+    "__class_getitem__",
+    "__complex__",
+    "__copy__",
+    "__deepcopy__",
+    "__delattr__",
+    "__get__",
+    "__getattr__",
+    "__init_subclass__",
+    "__new__",
+    "__set_name__",
+    "__setattr__",
+    "__slots__",
+    "__trunc__",
+];
+
+const LIBRARY_ATTRIBUTE: [&str; 8] =
+    ["__annotations__", "__bases__", "__class__", "__dict__", "__doc__", "__module__", "__name__", "__qualname__"];
 
 const DUNDER_ATTRIBUTE: NameRule = NameRule {
     rule: "dunder-attribute",

@@ -52,7 +52,7 @@ pub(crate) fn checked_name(name: &PyObject, vm: &VirtualMachine) -> PyResult<PyS
 /// The interpreter keeps every name of a class attribute for the life of the process ([`crate::meter::interned`]). Names in the source
 /// are taken when it is loaded; for those that are only made while a script runs there is a part of its own, so that no
 /// loop can use up what loading needs.
-pub(super) fn admit_class_attribute(name: &Py<PyStr>, vm: &VirtualMachine) -> PyResult<()> {
+pub(crate) fn admit_class_attribute(name: &Py<PyStr>, vm: &VirtualMachine) -> PyResult<()> {
     const MOST_BYTES: u64 = if cfg!(test) { 240 << 10 } else { 10 << 20 };
     static MADE: Names = Names::new(MOST_BYTES);
     if vm.ctx.interned_str(name).is_some() {

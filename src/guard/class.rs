@@ -33,6 +33,15 @@ const COMPILED: [&str; 12] = [
 
 /// `__build_class__(function, name, *bases)`.
 pub(crate) fn build_class(args: FuncArgs, vm: &VirtualMachine) -> PyResult {
+    build_checked(args, names::special_method, vm)
+}
+
+/// `__build_class__` for the modules of pycage's own, whose classes may define what a script's must not.
+pub(crate) fn build_library_class(args: FuncArgs, vm: &VirtualMachine) -> PyResult {
+    build_checked(args, |name| names::special_method(name) || crate::compile::names::library_special(name), vm)
+}
+
+fn build_checked(args: FuncArgs, may_define: fn(&str) -> bool, vm: &VirtualMachine) -> PyResult {
     if !args.kwargs.is_empty() {
         return Err(vm.new_type_error("a class takes no keyword arguments in pycage, and no metaclass"));
     }
@@ -52,7 +61,7 @@ pub(crate) fn build_class(args: FuncArgs, vm: &VirtualMachine) -> PyResult {
 
     let namespace = vm.ctx.new_dict();
     body.invoke_with_locals(().into(), Some(ArgMapping::from_dict_exact(namespace.clone())), vm)?;
-    check_namespace(&namespace, vm)?;
+    check_namespace(&namespace, may_define, vm)?;
 
     let parents = bases.iter().map(|base| base.clone().into()).collect();
     let parents = PyTuple::new_ref(parents, &vm.ctx);
@@ -75,7 +84,7 @@ fn checked_base(base: PyObjectRef, vm: &VirtualMachine) -> PyResult<PyTypeRef> {
     }
 }
 
-fn check_namespace(namespace: &PyDictRef, vm: &VirtualMachine) -> PyResult<()> {
+fn check_namespace(namespace: &PyDictRef, may_define: fn(&str) -> bool, vm: &VirtualMachine) -> PyResult<()> {
     fuel::charge(COST_NAME * namespace.as_object().length(vm)? as u64, vm)?;
     for (name, value) in &**namespace {
         let Some(text) = name.downcast_ref::<PyStr>().and_then(|name| name.to_str()) else {
@@ -88,7 +97,7 @@ fn check_namespace(namespace: &PyDictRef, vm: &VirtualMachine) -> PyResult<()> {
             let slots = checked_slots(&value, vm)?;
             fuel::charge(COST_SLOT * slots.length(vm)? as u64, vm)?;
             namespace.set_item("__slots__", slots, vm)?;
-        } else if !COMPILED.contains(&text) && !names::special_method(text) {
+        } else if !COMPILED.contains(&text) && !may_define(text) {
             return Err(refused_in_class(text, vm));
         }
     }

@@ -1,10 +1,13 @@
 //! Granted modules as scripts see them, and the importer that hands them out.
 
+use crate::modules::table::{Asker, ModuleTable};
+
 use rustpython_vm::builtins::{PyDictRef, PyStr, PyType};
 use rustpython_vm::class::{PyClassImpl, StaticType};
 use rustpython_vm::function::{FuncArgs, PySetterValue};
 use rustpython_vm::types::{Callable, GetAttr, Representable, SetAttr};
-use rustpython_vm::{Context, Py, PyPayload, PyRef, PyResult, VirtualMachine, pyclass};
+use rustpython_vm::{Context, Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass};
+use std::sync::Arc;
 
 /// A module that has only the names it is given, and that no script can change.
 ///
@@ -31,6 +34,13 @@ impl ModuleFacade {
     pub(crate) fn new(name: impl Into<String>, members: PyDictRef, vm: &VirtualMachine) -> PyRef<Self> {
         drop(Self::make_static_type());
         ModuleFacade { name: name.into(), members }.into_ref(&vm.ctx)
+    }
+
+    /// The names that it has.
+    #[cfg(feature = "test-hooks")]
+    pub(crate) fn names(&self) -> Vec<String> {
+        let names = self.members.keys_vec();
+        names.iter().filter_map(|name| Some(name.downcast_ref::<PyStr>()?.to_str()?.to_owned())).collect()
     }
 }
 
@@ -65,6 +75,8 @@ impl Representable for ModuleFacade {
 pub(crate) struct Importer {
     /// Facades by their full dotted name.
     granted: PyDictRef,
+    /// Where the modules of pycage's own come from.
+    table: Option<(Arc<ModuleTable>, Asker)>,
     /// What the interpreter itself gets when it asks for `sys`.
     quiet_sys: PyRef<ModuleFacade>,
 }
@@ -79,10 +91,26 @@ impl PyPayload for Importer {
 impl Importer {}
 
 impl Importer {
-    /// An importer of the facades in `granted`, by full dotted name. A package must be there beside its submodules.
-    pub(crate) fn new(granted: PyDictRef, quiet_sys: PyRef<ModuleFacade>, vm: &VirtualMachine) -> PyRef<Self> {
+    /// An importer of the facades in `granted`, by full dotted name, and of what `table` has for who asks. A package must be
+    /// there beside its submodules.
+    pub(crate) fn new(
+        granted: PyDictRef,
+        quiet_sys: PyRef<ModuleFacade>,
+        table: Option<(Arc<ModuleTable>, Asker)>,
+        vm: &VirtualMachine,
+    ) -> PyRef<Self> {
         drop(Self::make_static_type());
-        Importer { granted, quiet_sys }.into_ref(&vm.ctx)
+        Importer { granted, table, quiet_sys }.into_ref(&vm.ctx)
+    }
+
+    fn find(&self, name: &str, vm: &VirtualMachine) -> PyResult<Option<PyObjectRef>> {
+        if let Some(module) = self.granted.get_item_opt(name, vm)? {
+            return Ok(Some(module));
+        }
+        match &self.table {
+            Some((table, asker)) => Ok(table.import(name, *asker, vm)?.map(Into::into)),
+            None => Ok(None),
+        }
     }
 }
 
@@ -112,7 +140,7 @@ impl Callable for Importer {
         let Some(text) = name.to_str() else {
             return Err(import_error("the name of a module must be valid Unicode", vm));
         };
-        let Some(module) = zelf.granted.get_item_opt(text, vm)? else {
+        let Some(module) = zelf.find(text, vm)? else {
             if text == "sys" && args.args.len() == 5 && vm.is_none(&args.args[3]) {
                 return Ok(zelf.quiet_sys.clone().into());
             }
@@ -122,7 +150,7 @@ impl Callable for Importer {
         let wants_package =
             args.args.get(3).is_none_or(|names| vm.is_none(names) || names.length(vm).is_ok_and(|n| n == 0));
         match text.split_once('.') {
-            Some((package, _)) if wants_package => match zelf.granted.get_item_opt(package, vm)? {
+            Some((package, _)) if wants_package => match zelf.find(package, vm)? {
                 Some(package) => Ok(package),
                 None => Err(import_error(&format!("module '{package}' is not granted to this sandbox"), vm)),
             },

@@ -78,7 +78,7 @@ fn scrub_sys(vm: &VirtualMachine) -> PyResult<()> {
 
 /// From here on every import, also the interpreter's own, goes to an importer that knows no module.
 fn close_imports(vm: &VirtualMachine) -> PyResult<()> {
-    let importer = Importer::new(vm.ctx.new_dict(), facade::quiet_sys(vm)?, vm);
+    let importer = Importer::new(vm.ctx.new_dict(), facade::quiet_sys(vm)?, None, vm);
     vm.builtins.set_attr("__import__", importer, vm)?;
     let modules: PyDictRef = vm.sys_module.get_attr("modules", vm)?.try_into_value(vm)?;
     for (name, _) in &*modules {

@@ -29,10 +29,15 @@ pub(crate) mod types;
 
 use crate::compile;
 use crate::error::Error;
+use crate::modules;
+use crate::modules::library::Library;
+use crate::modules::table::ModuleTable;
+use crate::policy::Policy;
+use crate::sandbox::Config;
 use builtins::BuiltinsTemplate;
 use rustpython_vm::builtins::PyDictRef;
 use rustpython_vm::{PyResult, VirtualMachine};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 #[cfg(test)]
 mod testing;
@@ -42,6 +47,7 @@ mod tests;
 /// What the sandboxes of one interpreter start from.
 pub(crate) struct Ground {
     builtins: BuiltinsTemplate,
+    library: Arc<Library>,
 }
 
 impl Ground {
@@ -57,25 +63,56 @@ impl Ground {
             native::install(vm);
         });
         native::install_functions(vm)?;
+        let library = Arc::new(Library::new(vm)?);
         isolate::isolate(vm)?;
-        Ok(Ground { builtins: BuiltinsTemplate::new(&|_| false, vm)? })
+        Ok(Ground { builtins: BuiltinsTemplate::new(&|_| false, vm)?, library })
     }
 
-    /// The globals of a new sandbox.
-    pub(crate) fn new_globals(&self, vm: &VirtualMachine) -> Result<PyDictRef, Error> {
+    /// The modules of a new sandbox, if it is granted any.
+    pub(crate) fn new_modules(
+        &self,
+        config: &Arc<Config>,
+        vm: &VirtualMachine,
+    ) -> Result<Option<Arc<ModuleTable>>, Error> {
+        if config.policy.modules.is_empty() {
+            return Ok(None);
+        }
+        let modules = self.builtins.new_modules(config, &self.library, vm);
+        modules.map(Some).map_err(|_| Error::Setup("the modules of a sandbox could not be made".to_owned()))
+    }
+
+    /// New globals of a sandbox that has these modules.
+    pub(crate) fn new_globals(
+        &self,
+        modules: Option<&Arc<ModuleTable>>,
+        vm: &VirtualMachine,
+    ) -> Result<PyDictRef, Error> {
         let globals = vm.ctx.new_dict();
         let fill = || -> PyResult<()> {
+            let builtins = match modules {
+                Some(modules) => self.builtins.with_modules(modules, vm)?,
+                None => self.builtins.new_builtins(None, vm)?,
+            };
             // Where the interpreter looks for the builtins of a scope. No script can spell these names.
-            globals.set_item(vm.ctx.intern_str("__builtins__"), self.builtins.new_builtins(None, vm)?.into(), vm)?;
+            globals.set_item(vm.ctx.intern_str("__builtins__"), builtins.into(), vm)?;
             globals.set_item(vm.ctx.intern_str("__name__"), vm.ctx.new_str("__main__").into(), vm)?;
             globals.set_item(vm.ctx.intern_str(isolate::WARNING_REGISTRY), vm.ctx.none(), vm)
         };
         fill().map_err(|_| Error::Setup("the globals of a sandbox could not be made".to_owned()))?;
         Ok(globals)
     }
+
+    /// Compiles modules, so that no script waits for that.
+    pub(crate) fn prepare_modules(&self, policy: &Policy, vm: &VirtualMachine) -> Result<(), Error> {
+        policy
+            .modules
+            .iter()
+            .filter_map(|name| modules::find(name))
+            .try_for_each(|module| self.library.load(module, vm).map(drop))
+    }
 }
 
 /// Whether there is a module of this name that a policy can grant.
-pub(crate) fn grantable(_name: &str) -> bool {
-    false
+pub(crate) fn grantable(name: &str) -> bool {
+    modules::find(name).is_some()
 }

@@ -24,7 +24,8 @@ pub(crate) fn set_rules(rules: NameRules) {
 /// Whether a script may read, set or delete an attribute of this name.
 pub(crate) fn attribute(name: &str) -> bool {
     // The rule that must never be lost stands here a second time.
-    !name.starts_with('_') && RULES.get().map_or_else(|| !introspects(name), |rules| (rules.attribute)(name))
+    (!name.starts_with('_') || crate::compile::names::named_tuple(name))
+        && RULES.get().map_or_else(|| !introspects(name), |rules| (rules.attribute)(name))
 }
 
 /// Whether a class body may define this double-underscore name.

@@ -8,6 +8,8 @@ use crate::host::scope_state::{self, ScopeState};
 use crate::host::{awaitable, callback_call, convert, function};
 use crate::meter::allocator::{self, Account, MemoryLimits};
 use crate::meter::fuel::{self, Clock, LiveUsage, Metered, Run, Trip};
+use crate::modules::table::ModuleTable;
+use crate::policy::Policy;
 use crate::runner::handover::{Queue, Watch};
 use crate::runner::tasks::Tasks;
 use crate::runner::{state, world};
@@ -61,6 +63,7 @@ pub struct Cage<'vm> {
 
 pub(crate) struct SandboxScope {
     pub(crate) globals: PyDictRef,
+    modules: Option<Arc<ModuleTable>>,
     pub(crate) account: Account,
     pub(crate) state: Rc<ScopeState>,
     /// The state of a run, kept from one to the next.
@@ -190,8 +193,13 @@ impl<'vm> Cage<'vm> {
 
     /// Puts a new version of a script in the place of the old one, see [`Sandbox::reload`](crate::Sandbox::reload).
     fn reload(&mut self, place: Place<'_>, script: &Script) -> Done {
-        let prepared = self.load(script).and_then(|code| Ok((code, self.ground.new_globals(self.vm)?)));
-        let (code, fresh) = match prepared {
+        let mut prepare = || {
+            let code = self.load(script)?;
+            // Imported modules stay as they are, as they do where Python reloads a module.
+            let modules = self.scope(place.sandbox, place.config)?.modules.clone();
+            Ok((code, self.ground.new_globals(modules.as_ref(), self.vm)?))
+        };
+        let (code, fresh) = match prepare() {
             Ok(prepared) => prepared,
             Err(error) => return Done::failed(error),
         };
@@ -225,7 +233,10 @@ impl<'vm> Cage<'vm> {
         // refuses.
         scope.globals.clear();
         scope.state.clear();
-        drop(scope.globals);
+        if let Some(modules) = &scope.modules {
+            modules.clear();
+        }
+        drop((scope.globals, scope.modules));
         self.garbage_bytes += scope.account.held();
         self.garbage_sandboxes += 1;
         if self.garbage_bytes > GARBAGE_BYTES || self.garbage_sandboxes > GARBAGE_SANDBOXES {
@@ -234,6 +245,33 @@ impl<'vm> Cage<'vm> {
             self.garbage_bytes = if done { 0 } else { GARBAGE_BYTES * 7 / 8 };
             self.garbage_sandboxes = if done { 0 } else { GARBAGE_SANDBOXES * 7 / 8 };
         }
+    }
+
+    /// Compiles the modules that a policy grants, so that no run waits for that.
+    pub(crate) fn prepare_modules(&mut self, policy: &Policy) -> Result<(), Error> {
+        let _running = world::Running::begin(self.vm);
+        self.ground.prepare_modules(policy, self.vm)
+    }
+
+    /// The public names of a module that a policy grants.
+    #[cfg(feature = "test-hooks")]
+    pub(crate) fn module_names(&mut self, module: &str, config: &Arc<Config>) -> Result<Vec<String>, Error> {
+        use crate::modules::table::Asker;
+        let vm = self.vm;
+        let _running = world::Running::begin(vm);
+        let table = self.ground.new_modules(config, vm)?;
+        let mut run = Run::new(config.cancel.0.clone(), None, Arc::default());
+        run.begin(&Budget::default(), None, Clock::started());
+        let names = fuel::metered(run, || {
+            table
+                .as_ref()
+                .and_then(|table| table.import(module, Asker::Script, vm).ok().flatten())
+                .map(|facade| facade.names())
+        });
+        if let Some(table) = &table {
+            table.clear();
+        }
+        names.result.ok_or_else(|| Error::Setup(format!("the module '{module}' cannot be imported")))
     }
 
     /// Plants the canary, see [`Runner::plant_canary`](crate::Runner::plant_canary).
@@ -272,7 +310,7 @@ impl<'vm> Cage<'vm> {
     }
 
     /// The scope of a sandbox, made at its first use.
-    pub(crate) fn scope(&mut self, id: SandboxId, config: &Config) -> Result<&mut SandboxScope, Error> {
+    pub(crate) fn scope(&mut self, id: SandboxId, config: &Arc<Config>) -> Result<&mut SandboxScope, Error> {
         match self.scopes.entry(id) {
             std::collections::hash_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
             std::collections::hash_map::Entry::Vacant(entry) => {
@@ -349,11 +387,13 @@ impl Done {
 }
 
 impl SandboxScope {
-    fn new(ground: &Ground, config: &Config, vm: &VirtualMachine) -> Result<Self, Error> {
+    fn new(ground: &Ground, config: &Arc<Config>, vm: &VirtualMachine) -> Result<Self, Error> {
         let account = Account::open()
             .ok_or_else(|| Error::Setup("about a million sandboxes are alive; drop some first".to_owned()))?;
         let state = ScopeState::new(config.data.clone(), config.policy.values, config.cancel.0.clone());
-        Ok(SandboxScope { globals: ground.new_globals(vm)?, account, state, run: Cell::new(None) })
+        let modules = ground.new_modules(config, vm)?;
+        let globals = ground.new_globals(modules.as_ref(), vm)?;
+        Ok(SandboxScope { globals, modules, account, state, run: Cell::new(None) })
     }
 }
 

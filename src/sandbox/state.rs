@@ -82,7 +82,8 @@ impl Sandbox {
     /// and what the new script has made a function or a class is that.
     ///
     /// When the new top level raises or passes its budget, the old globals are untouched, and the old code goes on. What it
-    /// did outside of its globals (its output, what it called host functions for) stays done.
+    /// did outside of its globals (its output, what it called host functions for, numbers drawn from `random`) stays done:
+    /// imported modules are kept, as Python keeps them when it reloads one.
     ///
     /// Functions of the old script that the host still holds as [`Callback`](crate::Callback)s go on with the old globals.
     ///

@@ -10,6 +10,7 @@ mod host_functions;
 mod host_in_tasks;
 mod host_objects;
 mod hostile;
+mod modules;
 mod ordinary;
 mod process;
 mod repeatable;

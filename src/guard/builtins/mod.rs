@@ -9,8 +9,12 @@ mod type_facade;
 
 use crate::guard::facade::{self, Importer, ModuleFacade};
 use crate::guard::{attributes, class};
+use crate::modules::library::Library;
+use crate::modules::table::{Asker, ModuleTable};
+use crate::sandbox::Config;
 use rustpython_vm::builtins::{PyDictRef, PyType};
 use rustpython_vm::{Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
+use std::sync::Arc;
 
 pub(crate) use type_facade::TypeFacade;
 
@@ -40,7 +44,7 @@ impl BuiltinsTemplate {
         }
         // The compiler's own names. No script can spell them.
         let quiet_sys = facade::quiet_sys(vm)?;
-        let importer = Importer::new(vm.ctx.new_dict(), quiet_sys.clone(), vm);
+        let importer = Importer::new(vm.ctx.new_dict(), quiet_sys.clone(), None, vm);
         set(&dict, "__import__", importer.into(), vm)?;
         set(&dict, "__build_class__", vm.new_function("__build_class__", class::build_class).into(), vm)?;
         set(&dict, "__name__", vm.ctx.new_str("builtins").into(), vm)?;
@@ -52,9 +56,28 @@ impl BuiltinsTemplate {
     pub(crate) fn new_builtins(&self, granted: Option<PyDictRef>, vm: &VirtualMachine) -> PyResult<PyDictRef> {
         let dict = self.dict.copy().into_ref(&vm.ctx);
         if let Some(granted) = granted {
-            let importer = Importer::new(granted, self.quiet_sys.clone(), vm);
+            let importer = Importer::new(granted, self.quiet_sys.clone(), None, vm);
             set(&dict, "__import__", importer.into(), vm)?;
         }
+        Ok(dict)
+    }
+
+    /// A table of the modules that a sandbox may import.
+    pub(crate) fn new_modules(
+        &self,
+        config: &Arc<Config>,
+        library: &Arc<Library>,
+        vm: &VirtualMachine,
+    ) -> PyResult<Arc<ModuleTable>> {
+        ModuleTable::new(config.clone(), library.clone(), &self.dict, self.quiet_sys.clone(), vm)
+    }
+
+    /// The builtins of a sandbox that may import modules.
+    pub(crate) fn with_modules(&self, modules: &Arc<ModuleTable>, vm: &VirtualMachine) -> PyResult<PyDictRef> {
+        let dict = self.dict.copy().into_ref(&vm.ctx);
+        let granted = Some((modules.clone(), Asker::Script));
+        let importer = Importer::new(vm.ctx.new_dict(), self.quiet_sys.clone(), granted, vm);
+        set(&dict, "__import__", importer.into(), vm)?;
         Ok(dict)
     }
 }

@@ -118,6 +118,8 @@ struct Worker<'a, 'vm> {
 impl Worker<'_, '_> {
     fn begin(&mut self, policy: Policy) {
         self.sandbox.0 += 1;
+        // Here, so that no run waits for it. What fails is said again when a script imports the module.
+        let _ = self.cage.prepare_modules(&policy);
         self.open = Some(policy);
     }
 

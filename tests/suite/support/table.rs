@@ -77,6 +77,28 @@ impl CaseTable {
             .collect()
     }
 
+    /// A text above the entries, which must be there.
+    pub fn text(&self, field: &str) -> String {
+        self.optional(field).unwrap_or_else(|| panic!("{}: needs a text '{field}'", self.path.display()))
+    }
+
+    /// A text above the entries.
+    pub fn optional(&self, field: &str) -> Option<String> {
+        self.fields.get(field).and_then(Value::as_str).map(str::to_owned)
+    }
+
+    /// A list of pairs of strings above the entries.
+    pub fn pairs(&self, field: &str) -> Vec<(String, String)> {
+        let items = self.fields.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
+        items
+            .iter()
+            .map(|item| match item.as_array().map(Vec::as_slice) {
+                Some([Value::String(first), Value::String(second)]) => (first.clone(), second.clone()),
+                _ => panic!("{}: {item}: a pair of strings", self.path.display()),
+            })
+            .collect()
+    }
+
     /// The strings of a list above the entries.
     pub fn list(&self, field: &str) -> Vec<String> {
         let items = self.fields.get(field).and_then(Value::as_array).cloned().unwrap_or_default();

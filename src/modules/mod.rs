@@ -1,0 +1,47 @@
+//! The modules that a policy can grant.
+//!
+//! Each is a Python source of pycage's own, `*.py` beside this file, with native functions where it needs them. A sandbox
+//! runs the source of a module when it first imports it, in the sandbox: metered and guarded like a script. So classes and
+//! functions are the sandbox's own, nothing is shared, and the bill is the same cold or warm. What the script gets is a
+//! facade of the public names, see [`facade`](crate::guard::facade).
+//!
+//! * [`table`]: the modules of a sandbox, and how one is imported.
+//! * [`library`]: sources compiled once for the process, native functions made once for an interpreter.
+//! * [`native`]: the native functions.
+//! * [`presets`]: which modules go together.
+
+pub(crate) mod library;
+pub(crate) mod native;
+pub(crate) mod presets;
+pub(crate) mod table;
+
+use native::{Natives, none};
+use rustpython_vm::PyResult;
+
+/// A module that can be granted.
+pub(crate) struct Module {
+    pub name: &'static str,
+    /// Names that begin with an underscore stay inside, all others are public.
+    pub source: &'static str,
+    /// Puts native functions among the module's names, before its source runs.
+    pub natives: fn(&mut Natives<'_>) -> PyResult<()>,
+}
+
+/// The module of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Module> {
+    MODULES.iter().find(|module| module.name == name)
+}
+
+/// All modules, in the order of their names.
+pub(crate) static MODULES: &[Module] = &[
+    Module { name: "bisect", source: include_str!("bisect.py"), natives: none },
+    Module { name: "collections", source: include_str!("collections.py"), natives: native::taken::collections },
+    Module { name: "functools", source: include_str!("functools.py"), natives: none },
+    Module { name: "heapq", source: include_str!("heapq.py"), natives: none },
+    Module { name: "itertools", source: include_str!("itertools.py"), natives: native::taken::itertools },
+    Module { name: "json", source: include_str!("json.py"), natives: native::json::install },
+    Module { name: "math", source: include_str!("math.py"), natives: native::math::install },
+    Module { name: "operator", source: include_str!("operator.py"), natives: none },
+    Module { name: "random", source: include_str!("random.py"), natives: native::random::install },
+    Module { name: "string", source: include_str!("string.py"), natives: none },
+];

@@ -1,0 +1,10 @@
+//! Which modules go together.
+
+/// Calculation, text and containers: what a plugin of a game needs.
+pub(crate) const PLUGIN: &[&str] =
+    &["bisect", "collections", "functools", "heapq", "itertools", "json", "math", "operator", "random", "string"];
+
+/// Everything there is.
+pub(crate) fn data() -> impl Iterator<Item = &'static str> {
+    super::MODULES.iter().map(|module| module.name)
+}
