@@ -2,7 +2,6 @@
 //! host answers.
 
 use crate::host::args::{Arguments, HostArg, Rest};
-use crate::host::function::split_keywords;
 use crate::host::gate;
 use crate::meter::allocator;
 use crate::meter::fuel;
@@ -13,7 +12,7 @@ use rustpython_vm::class::{PyClassImpl, StaticType};
 use rustpython_vm::function::FuncArgs;
 use rustpython_vm::protocol::PyIterReturn;
 use rustpython_vm::types::{Callable, IterNext, Iterable, Representable, SelfIter};
-use rustpython_vm::{Context, Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass};
+use rustpython_vm::{Context, Py, PyObjectRef, PyPayload, PyRef, PyResult, Traverse, VirtualMachine, pyclass};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a task waits for: a function that was made with [`Sandbox::awaitable`](crate::Sandbox::awaitable), and what the
@@ -37,7 +36,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Request {
     /// The function's name.
     pub name: String,
-    /// The positional arguments.
+    /// The positional arguments, as they were when they were awaited.
     pub args: Vec<Value>,
 }
 
@@ -79,25 +78,26 @@ impl Callable for AwaitableFunction {
     type Args = FuncArgs;
 
     fn call(zelf: &Py<Self>, args: FuncArgs, vm: &VirtualMachine) -> PyResult {
-        let (names, values) = split_keywords(args.kwargs, vm);
-        let args = gate::enter(&zelf.title, vm, || {
-            let mut taken = Arguments::new(&args.args, &names, &values, &[], vm);
-            let Rest(values) = Rest::take(&mut taken)?;
-            taken.finish()?;
-            Ok(values)
-        })?;
-        let paused = allocator::pause();
-        let request = Request { name: zelf.name().to_owned(), args };
-        drop(paused);
-        Ok(Awaitable { request, awaited: AtomicBool::new(false) }.into_ref(&vm.ctx).into())
+        gate::count_call(vm)?;
+        if !args.kwargs.is_empty() {
+            return Err(vm.new_type_error(format!("{} takes no keyword arguments", zelf.title)));
+        }
+        let awaitable = Awaitable { name: zelf.name().to_owned(), args: args.args, awaited: AtomicBool::new(false) };
+        Ok(awaitable.into_ref(&vm.ctx).into())
     }
 }
 
 /// What calling such a function answers, to be awaited once.
-#[pyclass(module = false, name = "host_awaitable")]
+///
+/// It holds the script's own objects, on the script's account: they are copied for the host when they are awaited, so that
+/// a script cannot pile up what the host would have to hold.
+#[pyclass(module = false, name = "host_awaitable", traverse)]
 #[derive(Debug)]
 struct Awaitable {
-    request: Request,
+    #[pytraverse(skip)]
+    name: String,
+    args: Vec<PyObjectRef>,
+    #[pytraverse(skip)]
     awaited: AtomicBool,
 }
 
@@ -117,7 +117,7 @@ impl Awaitable {
 
 impl Representable for Awaitable {
     fn repr_str(zelf: &Py<Self>, _vm: &VirtualMachine) -> PyResult<String> {
-        Ok(format!("<host awaitable {}>", zelf.request.name))
+        Ok(format!("<host awaitable {}>", zelf.name))
     }
 }
 
@@ -128,20 +128,28 @@ impl IterNext for Awaitable {
     fn next(zelf: &Py<Self>, vm: &VirtualMachine) -> PyResult<PyIterReturn> {
         fuel::charge(1, vm)?;
         if zelf.awaited.swap(true, Ordering::Relaxed) {
-            return Err(vm.new_runtime_error(format!("{}() was awaited already", zelf.request.name)));
+            return Err(vm.new_runtime_error(format!("{}() was awaited already", zelf.name)));
         }
+        let title = format!("{}()", zelf.name);
+        if !fiber::can_switch() {
+            return Err(vm.new_runtime_error(format!("{title} can only be awaited in a task")));
+        }
+        let args = gate::uncounted(&title, vm, || {
+            let mut taken = Arguments::new(&zelf.args, &[], &[], &[], vm);
+            Rest::take(&mut taken).map(|Rest(values)| values)
+        })?;
         loop {
             if !fiber::can_switch() {
-                return Err(vm.new_runtime_error(format!("{}() can only be awaited in a task", zelf.request.name)));
+                return Err(vm.new_runtime_error(format!("{title} can only be awaited in a task")));
             }
             // What the host is told is the host's.
             let paused = allocator::pause();
-            let request = zelf.request.clone();
+            let request = Request { name: zelf.name.clone(), args: args.clone() };
             drop(paused);
             match fiber::switch(Wants::Answer(request)) {
                 Reply::Value(value) => {
                     fuel::look_now(vm)?;
-                    let value = gate::answer_object(&value, &format!("{}()", zelf.request.name), vm)?;
+                    let value = gate::answer_object(&value, &title, vm)?;
                     return Ok(PyIterReturn::StopIteration(Some(value)));
                 }
                 Reply::Error(error) => {

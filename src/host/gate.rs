@@ -97,7 +97,7 @@ pub(crate) fn drop_quietly<T>(value: T) {
 }
 
 /// Counts a call, and stops the run when it is one too many.
-fn count_call(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
+pub(crate) fn count_call(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
     // Tripped already: the host is not called for a script that has ended.
     fuel::charge(1, vm)?;
     let too_many = fuel::with_run(|run| {

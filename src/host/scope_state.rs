@@ -25,6 +25,8 @@ pub(crate) struct ScopeState {
     released: Arc<Released>,
     /// The last exception that a callback let through to the host, by its serial number.
     raised: RefCell<Option<(u64, PyBaseExceptionRef)>>,
+    /// Held by each iterator over a host object, to count them.
+    pub(crate) iterators: Arc<()>,
     /// How deep callbacks are nested.
     pub(crate) depth: Cell<u32>,
 }
@@ -48,6 +50,7 @@ impl ScopeState {
             next: Cell::new(0),
             released: Arc::default(),
             raised: RefCell::default(),
+            iterators: Arc::default(),
             depth: Cell::new(0),
         })
     }

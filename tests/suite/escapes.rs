@@ -167,7 +167,10 @@ fn run_all(mode: Mode, sources: Vec<(&String, &str)>) -> Vec<Result<Json, String
 
 fn run_files(mode: Mode, files: &[PathBuf]) -> Result<Vec<Json>, String> {
     let unvalidated = (mode == Mode::RunAlone).then_some("--unvalidated");
-    let options = ["run", "--json", "--canary", "--timeout", "2000"].into_iter().chain(unvalidated).map(str::to_owned);
+    let options = ["run", "--json", "--canary", "--hosted", "--timeout", "2000"]
+        .into_iter()
+        .chain(unvalidated)
+        .map(str::to_owned);
     let files = files.iter().map(|file| file.display().to_string());
     let ended = child::pycage(&options.chain(files).collect::<Vec<_>>(), b"");
     if let Some(why) = &ended.killed {

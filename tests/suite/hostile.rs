@@ -33,7 +33,7 @@ macro_rules! tables {
     )*};
 }
 
-tables! { loops catchers native sizes quadratic memory stack compile panics modules }
+tables! { loops catchers native sizes quadratic memory stack compile panics modules hosted }
 
 fn check(path: &str) {
     let table = CaseTable::read(path);
@@ -51,7 +51,7 @@ fn check(path: &str) {
         }
     }
     // Controls have the default budget: they show that the same operations work in ordinary sizes.
-    let control_args = [vec!["run".to_owned(), "--json".to_owned()], grants(&args), vec!["-".to_owned()]].concat();
+    let control_args = [vec!["run".to_owned(), "--json".to_owned()], given(&args), vec!["-".to_owned()]].concat();
     let controlled = in_parallel(&controls, |control| child::pycage(&control_args, control.source.as_bytes()));
     for (control, ended) in controls.iter().zip(&controlled) {
         if let Err(why) = ran(control, ended) {
@@ -120,7 +120,8 @@ fn summary(path: &str, cases: &[Entry], ended: &[Ended]) {
     }
 }
 
-/// The modules that a table grants.
-fn grants(args: &[String]) -> Vec<String> {
-    args.windows(2).filter(|pair| pair[0] == "--grant").flatten().cloned().collect()
+/// What a table gives its scripts: modules, and what is the host's.
+fn given(args: &[String]) -> Vec<String> {
+    let grants = args.windows(2).filter(|pair| pair[0] == "--grant").flatten();
+    grants.chain(args.iter().filter(|arg| *arg == "--hosted")).cloned().collect()
 }

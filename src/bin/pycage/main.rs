@@ -1,5 +1,7 @@
 //! The command line: run restricted Python scripts under a budget, or check them without running.
 
+#[cfg(feature = "test-hooks")]
+mod hosted;
 mod json;
 mod report;
 mod run;
@@ -68,6 +70,10 @@ struct RunArgs {
     #[cfg(feature = "test-hooks")]
     #[arg(long, hide = true)]
     unvalidated: bool,
+    /// Give each script functions and objects of a host, to attack them
+    #[cfg(feature = "test-hooks")]
+    #[arg(long, hide = true)]
+    hosted: bool,
     /// No validator and no budgets in the worker, to test the wall alone
     #[cfg(feature = "test-hooks")]
     #[arg(long, hide = true)]

@@ -108,6 +108,15 @@ fn run_one(
 ) -> Result<Report, String> {
     let mut sandbox = place.sandbox(args)?;
     let enforced = sandbox.enforced();
+    #[cfg(feature = "test-hooks")]
+    let _neighbour = match (args.hosted, &*place) {
+        (true, Place::Runner(runner)) => {
+            let furnished = crate::hosted::furnish(&mut sandbox, runner);
+            Some(furnished.map_err(|error| format!("--hosted: {error}"))?)
+        }
+        (true, Place::Pool(_)) => return Err("--hosted is for --isolation thread".to_owned()),
+        (false, _) => None,
+    };
     if let Some(inputs) = inputs {
         sandbox.set("inputs", inputs.clone()).map_err(|error| format!("--input: {error}"))?;
     }

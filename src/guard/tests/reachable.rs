@@ -4,6 +4,8 @@ use crate::compile;
 use crate::guard::facade::ModuleFacade;
 use crate::guard::{names, testing};
 use crate::host::function::{self, NewFunction};
+use crate::host::{awaitable, convert};
+use crate::{Handle, HostObject, IntoValue, Members};
 use rustpython_vm::builtins::{PyDict, PyDictRef, PyList, PyTuple, PyType, PyTypeRef};
 use rustpython_vm::{AsObject, PyObjectRef, VirtualMachine};
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,9 +115,23 @@ fn sampled(vm: &VirtualMachine) -> PyDictRef {
     let ask = NewFunction { name: "ask".to_owned(), parameters: Vec::new(), function: function::erase(|| 1) };
     let ask = function::object(ask, vm);
     globals.set_item("ask", ask, vm).expect("sets");
+    globals.set_item("wait", awaitable::object("wait", vm), vm).expect("sets");
+    let chest = convert::to_python(&Handle::new(Chest).into_value(), vm).expect("crosses");
+    globals.set_item("chest", chest, vm).expect("sets");
     let outcome = testing::run_in(globals.clone(), SAMPLES, vm);
     assert_eq!(outcome.error, None, "{}", outcome.output);
     globals
+}
+
+/// An object of the host's.
+struct Chest;
+
+impl HostObject for Chest {
+    const NAME: &'static str = "Chest";
+
+    fn members(members: &mut Members<Self>) {
+        members.method("put", |_: &Chest, x: i64| x).field("gold", |_| 1).iter(|_| 0..3);
+    }
 }
 
 /// The builtins and one object of every kind.

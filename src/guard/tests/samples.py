@@ -96,7 +96,8 @@ for value in (
     iter(range(3)), iter(range(2**70)), reversed(range(3)), reversed(range(2**70)), iter(Plain()), reversed(Plain()),
     iter(function, 1), iter(list[int]), zip([1]), map(str, [1]), filter(None, [1]), enumerate([1]),
     async_generator().asend(None), async_generator().athrow(ValueError()), async_generator().aclose(),
-    anext(async_generator(), None), demo, ask, {1: 2}.keys().mapping, lambda: 1, (x for x in [1]),
+    anext(async_generator(), None), demo, ask, chest, chest.put, iter(chest), wait, wait(1),
+    {1: 2}.keys().mapping, lambda: 1, (x for x in [1]),
 ):
     keep(value)
 

@@ -15,6 +15,7 @@ use rustpython_vm::types::{Callable, IterNext, Iterable, Representable};
 use rustpython_vm::{Context, Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass};
 use std::fmt;
 use std::mem::ManuallyDrop;
+use std::sync::Arc;
 
 /// `object.method`.
 #[pyclass(module = false, name = "host_method")]
@@ -81,6 +82,8 @@ impl Representable for HostMethod {
 pub(super) struct HostIterator {
     type_name: &'static str,
     items: Mutex<Option<Items>>,
+    /// One of those that the sandbox may have at a time.
+    _place: Option<Arc<()>>,
 }
 
 impl Drop for HostIterator {
@@ -102,8 +105,8 @@ impl PyPayload for HostIterator {
 }
 
 impl HostIterator {
-    pub(super) fn new(type_name: &'static str, items: Items) -> Self {
-        HostIterator { type_name, items: Mutex::new(Some(items)) }
+    pub(super) fn new(type_name: &'static str, items: Items, place: Option<Arc<()>>) -> Self {
+        HostIterator { type_name, items: Mutex::new(Some(items)), _place: place }
     }
 
     pub(super) fn into_object(self, vm: &VirtualMachine) -> PyObjectRef {

@@ -13,6 +13,7 @@ use crate::host::object::bound::{HostIterator, HostMethod};
 use crate::host::object::members::{Items, Kind, Operator};
 use crate::host::object::slot::{Held, Unavailable};
 use crate::host::object::{AnyObject, Body, Request};
+use crate::host::scope_state;
 use crate::value::Value;
 use rustpython_vm::builtins::{PyBaseExceptionRef, PyStr, PyType};
 use rustpython_vm::class::{PyClassImpl, StaticType};
@@ -26,6 +27,10 @@ use rustpython_vm::types::{
 use rustpython_vm::{Context, Py, PyObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass};
 use std::fmt;
 use std::mem::ManuallyDrop;
+use std::sync::Arc;
+
+/// Iterators over host objects that a sandbox may have at a time.
+const MAX_ITERATORS: usize = 1_000;
 
 #[pyclass(module = false, name = "host_object")]
 pub(crate) struct HostInstance {
@@ -132,6 +137,11 @@ impl HostInstance {
         if !self.has(Operator::Iter) {
             return Err(vm.new_type_error(format!("'{}' object is not iterable", self.name())));
         }
+        // What is iterated over is the host's, in memory too: a script that keeps iterators would pile it up.
+        let place = scope_state::current().map(|state| state.iterators.clone());
+        if place.as_ref().is_some_and(|place| Arc::strong_count(place) > MAX_ITERATORS) {
+            return Err(vm.new_runtime_error(format!("more than {MAX_ITERATORS} iterators of host objects at a time")));
+        }
         let mut gone = None;
         let items: PyResult<Option<Items>> = gate::enter(&self.name(), vm, || {
             let mut args = Arguments::new(&[], &[], &[], &[], vm);
@@ -144,7 +154,7 @@ impl HostInstance {
             }
         });
         match (items?, gone) {
-            (Some(items), _) => Ok(HostIterator::new(self.name(), items)),
+            (Some(items), _) => Ok(HostIterator::new(self.name(), items, place)),
             (None, why) => Err(unavailable(why.unwrap_or(Unavailable::Gone), self.name(), vm)),
         }
     }

@@ -214,7 +214,7 @@ impl<T> Members<T> {
     }
 
     /// `for item in object`. What is iterated over stands on its own: it cannot borrow from the object. Each step costs the
-    /// script a native step.
+    /// script a native step. What it takes in memory is the host's, so a sandbox has at most 1,000 such iterators at a time.
     pub fn iter<I>(&mut self, iter: impl Fn(&T) -> I + Send + Sync + 'static) -> &mut Self
     where
         I: IntoIterator<Item: IntoValue + 'static, IntoIter: Send + 'static>,
