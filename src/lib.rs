@@ -25,6 +25,8 @@
 
 mod budget;
 mod compile;
+#[cfg(doctest)]
+mod enforced;
 mod error;
 #[cfg(feature = "async")]
 mod future;
