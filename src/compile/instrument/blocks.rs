@@ -47,8 +47,9 @@ pub(super) fn plan(code: &Code, source: &Decoded, sink: bool) -> Result<Plan, In
     blocks[0].weight += surcharge(code);
     blocks[0].probe = true;
     if sink {
-        join_equivalents(&mut blocks, source);
+        // Before the exit of a loop is joined with what leads to the loop.
         sink_weights(&mut blocks, source);
+        join_equivalents(&mut blocks, source);
         hoist_weights(&mut blocks, source);
         share_branches(&mut blocks, source);
     }

@@ -3,14 +3,14 @@
 //! A script never holds one: an instruction takes it from the constants and the next one consumes it. They have no
 //! attributes and cannot be made by a call.
 
-use crate::meter::fuel;
+use super::blocks::MAX_BLOCK;
+use crate::meter::{allocator, fuel};
 use rustpython_vm::builtins::{PyTuple, PyType};
 use rustpython_vm::class::{PyClassImpl, StaticType};
 use rustpython_vm::protocol::{PyMapping, PyMappingMethods, PyNumber, PyNumberMethods};
 use rustpython_vm::types::{AsMapping, AsNumber};
-use rustpython_vm::{
-    AsObject, Context, Py, PyObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass,
-};
+use rustpython_vm::{AsObject, Context, Py, PyObject, PyObjectRef, PyPayload, PyResult, VirtualMachine, pyclass};
+use std::sync::OnceLock;
 
 /// Looks at the result of an operator; an error is raised in place of the result.
 pub(crate) type ResultCheck = fn(&PyObject, &VirtualMachine) -> PyResult<()>;
@@ -38,9 +38,32 @@ impl PyPayload for BlockMeter {
 
 impl BlockMeter {
     pub(super) fn object(weight: i64, handler: bool, vm: &VirtualMachine) -> PyObjectRef {
-        let meter: PyRef<BlockMeter> = BlockMeter { weight, handler }.into_ref(&vm.ctx);
-        meter.into()
+        let make = || -> PyObjectRef { BlockMeter { weight, handler }.into_ref(&vm.ctx).into() };
+        let shared = usize::try_from(weight).ok().and_then(|weight| SHARED[usize::from(handler)].get(weight));
+        match shared {
+            Some(shared) => immortal(shared, make).clone(),
+            None => make(),
+        }
     }
+}
+
+/// Meters below this weight are shared by all code objects of the process: nearly all blocks are that small.
+const SHARED_WEIGHTS: usize = 2 * MAX_BLOCK;
+
+/// By weight, without and with a handler.
+static SHARED: [[OnceLock<PyObjectRef>; SHARED_WEIGHTS]; 2] =
+    [const { [const { OnceLock::new() }; SHARED_WEIGHTS] }; 2];
+
+/// What `place` holds, made if it is empty. It stays for ever, so no reference to it is counted: two atomic operations
+/// less each time an instruction takes it from the constants.
+fn immortal(place: &'static OnceLock<PyObjectRef>, make: impl FnOnce() -> PyObjectRef) -> &'static PyObjectRef {
+    place.get_or_init(|| {
+        // It belongs to no sandbox.
+        let _unbilled = allocator::pause();
+        let object = make();
+        object.make_immortal();
+        object
+    })
 }
 
 #[pyclass(with(AsNumber), flags(DISALLOW_INSTANTIATION))]
@@ -178,8 +201,7 @@ impl PyPayload for Checkpost {
 
 impl Checkpost {
     pub(super) fn object(duty: Duty, vm: &VirtualMachine) -> PyObjectRef {
-        let checkpost: PyRef<Checkpost> = Checkpost { duty }.into_ref(&vm.ctx);
-        checkpost.into()
+        Checkpost { duty }.into_ref(&vm.ctx).into()
     }
 }
 

@@ -18,8 +18,23 @@ use rustpython_vm::{Py, PyObject, PyObjectRef, PyRef, PyResult, VirtualMachine};
 slot_family! {
     nested rich_compare [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64 65 66 67 68 69 70 71 72 73 74 75 76 77 78 79 80 81 82 83 84 85 86 87 88 89 90 91 92 93 94 95]
     (a: &PyObject, b: &PyObject, op: PyComparisonOp; vm) -> PyResult<Either<PyObjectRef, PyComparisonValue>> {
-        check_compare(a, b, op, vm)?
+        check_compare(a, b, vm)?
     }
+}
+slot_family! {
+    /// Of ints, which no comparison leads out of.
+    compare_int [0 1 2 3] (a: &PyObject, b: &PyObject, op: PyComparisonOp; vm) -> PyResult<Either<PyObjectRef, PyComparisonValue>> {
+        check_compare_int(a, b, vm)?
+    }
+}
+slot_family! {
+    /// Likewise of texts.
+    compare_str [0 1 2 3] (a: &PyObject, b: &PyObject, op: PyComparisonOp; vm) -> PyResult<Either<PyObjectRef, PyComparisonValue>> {
+        check_compare_str(a, b, op, vm)?
+    }
+}
+slot_family! {
+    hash_int [0 1 2 3] (object: &PyObject; vm) -> PyResult<PyHash> { check_hash_int(object, vm)? }
 }
 slot_family! {
     nested hash [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63] (object: &PyObject; vm) -> PyResult<PyHash> { check_hash(object, vm)? }
@@ -35,12 +50,21 @@ pub(super) fn install(types: &[&'static Py<PyType>], vm: &VirtualMachine) {
     let known = &vm.ctx.types;
     hashing::install_extremes(vm);
     for typ in types {
-        guard_slot!(typ.slots.richcompare, super::compare::rich_compare);
+        if typ.fast_issubclass(known.int_type) {
+            guard_slot!(typ.slots.richcompare, super::compare::compare_int);
+            guard_slot!(typ.slots.hash, super::compare::hash_int);
+        } else if typ.fast_issubclass(known.str_type) {
+            guard_slot!(typ.slots.richcompare, super::compare::compare_str);
+        } else {
+            guard_slot!(typ.slots.richcompare, super::compare::rich_compare);
+        }
         guard_slot!(typ.slots.repr, super::compare::repr);
         // A text is its own text, and has its hash at hand.
         if !typ.fast_issubclass(known.str_type) {
             guard_slot!(typ.slots.str, super::compare::str);
-            guard_slot!(typ.slots.hash, super::compare::hash);
+            if !typ.fast_issubclass(known.int_type) {
+                guard_slot!(typ.slots.hash, super::compare::hash);
+            }
         }
         // Some types have these as methods and no slot.
         for name in ["__str__", "__repr__", "__eq__"] {
@@ -66,19 +90,34 @@ fn one_level_of_hash(args: FuncArgs, original: &Original<'_>, vm: &VirtualMachin
     }
 }
 
-fn check_compare(a: &PyObject, b: &PyObject, op: PyComparisonOp, vm: &VirtualMachine) -> PyResult<()> {
-    if let (Some(left), Some(right)) = (a.downcast_ref::<PyStr>(), b.downcast_ref::<PyStr>()) {
-        let (left, right) = (left.byte_len(), right.byte_len());
-        // The interpreter compares exact texts for equality without a look at this slot once it has seen it often enough,
-        // so a charge here would make the bill depend on that. The clock has to do.
-        if matches!(op, PyComparisonOp::Eq | PyComparisonOp::Ne) {
-            return if left == right { cost::unbilled(left, vm) } else { Ok(()) };
+/// What comparing with anything costs, whatever it is.
+const A_COMPARISON: u64 = 4;
+
+#[inline]
+fn check_compare_int(a: &PyObject, b: &PyObject, vm: &VirtualMachine) -> PyResult<()> {
+    match (a.downcast_ref::<PyInt>(), b.downcast_ref::<PyInt>()) {
+        (Some(a), Some(b)) => {
+            let bits = a.as_bigint().bits();
+            charge(if bits < 65536 { 1 } else { 1 + bits.min(b.as_bigint().bits()) / 65536 }, vm)
         }
-        return charge(left.min(right) as u64 / 1024, vm);
+        _ => charge(A_COMPARISON, vm),
     }
-    if let (Some(a), Some(b)) = (cost::int_bits(a), cost::int_bits(b)) {
-        return charge(1 + a.min(b) / 65536, vm);
+}
+
+fn check_compare_str(a: &PyObject, b: &PyObject, op: PyComparisonOp, vm: &VirtualMachine) -> PyResult<()> {
+    let (Some(left), Some(right)) = (a.downcast_ref::<PyStr>(), b.downcast_ref::<PyStr>()) else {
+        return charge(A_COMPARISON, vm);
+    };
+    let (left, right) = (left.byte_len(), right.byte_len());
+    // The interpreter compares exact texts for equality without a look at this slot once it has seen it often enough, so
+    // a charge here would make the bill depend on that. The clock has to do.
+    if matches!(op, PyComparisonOp::Eq | PyComparisonOp::Ne) {
+        return if left == right { cost::unbilled(left, vm) } else { Ok(()) };
     }
+    charge(left.min(right) as u64 / 1024, vm)
+}
+
+fn check_compare(a: &PyObject, b: &PyObject, vm: &VirtualMachine) -> PyResult<()> {
     let size = match (cost::text_bytes(a), cost::text_bytes(b)) {
         (Some(a), Some(b)) => a.min(b) / 1024,
         _ => match (cost::container_len(a, vm), cost::container_len(b, vm)) {
@@ -87,17 +126,20 @@ fn check_compare(a: &PyObject, b: &PyObject, op: PyComparisonOp, vm: &VirtualMac
             (None, None) => 0,
         },
     };
-    charge(4 + size as u64, vm)
+    charge(A_COMPARISON + size as u64, vm)
+}
+
+fn check_hash_int(object: &PyObject, vm: &VirtualMachine) -> PyResult<()> {
+    let Some(int) = object.downcast_ref::<PyInt>() else { return Ok(()) };
+    let bits = int.as_bigint().bits();
+    if bits >= hashing::SHARED_FROM {
+        hashing::check(int, vm)?;
+    }
+    charge(bits / 2048, vm)
 }
 
 fn check_hash(object: &PyObject, vm: &VirtualMachine) -> PyResult<()> {
-    let size = if let Some(int) = object.downcast_ref::<PyInt>() {
-        let bits = int.as_bigint().bits();
-        if bits >= hashing::SHARED_FROM {
-            hashing::check(int, vm)?;
-        }
-        bits / 2048
-    } else if let Some(bytes) = cost::text_bytes(object) {
+    let size = if let Some(bytes) = cost::text_bytes(object) {
         bytes as u64 / 1024
     } else if let Some(length) = cost::container_len(object, vm) {
         1 + length as u64 / 8

@@ -42,11 +42,15 @@ pub(crate) fn grow(made: usize, piece: usize, vm: &VirtualMachine) -> PyResult<(
 
 /// The largest number in a format spec, be it a width or a precision.
 fn largest_number(spec: &str) -> u64 {
-    spec.split(|character: char| !character.is_ascii_digit())
-        .filter(|digits| !digits.is_empty())
-        .map(|digits| digits.parse().unwrap_or(u64::MAX))
-        .max()
-        .unwrap_or(0)
+    let (mut largest, mut number) = (0, 0u64);
+    for byte in spec.bytes() {
+        number = match byte {
+            b'0'..=b'9' => number.saturating_mul(10).saturating_add(u64::from(byte - b'0')),
+            _ => 0,
+        };
+        largest = largest.max(number);
+    }
+    largest
 }
 
 fn check_spec(spec: &PyStr, vm: &VirtualMachine) -> PyResult<()> {

@@ -159,7 +159,7 @@ fn join(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
     }
 }
 
-/// Counts what is replaced, to know the size of the result.
+/// Counts what is replaced, where the size of the result depends on it.
 fn replace(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
     let [zelf, old, new, ..] = &args.args[..] else { return Ok(()) };
     let (Some(own), Some(old_bytes), Some(new_bytes)) =
@@ -170,7 +170,12 @@ fn replace(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
     cost::scan(own, vm)?;
     let most = args.args.get(3).or_else(|| args.kwargs.get("count")).and_then(|count| count.downcast_ref::<PyInt>());
     let most = most.map_or(u64::MAX, |count| u64::try_from(count.as_bigint()).unwrap_or(u64::MAX));
-    let places = if old_bytes == 0 { own as u64 + 1 } else { occurrences(zelf, old) };
+    let places = match old_bytes {
+        0 => own as u64 + 1,
+        // It gets no longer, wherever it is replaced.
+        _ if new_bytes <= old_bytes => (own / old_bytes / 2) as u64,
+        _ => occurrences(zelf, old),
+    };
     let places = places.min(most);
     let result =
         (own as u64).saturating_add(places.saturating_mul((new_bytes as u64).saturating_sub(old_bytes as u64)));
@@ -181,6 +186,9 @@ fn replace(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
 /// How often `needle` occurs in `text`, or a little more.
 fn occurrences(text: &PyObject, needle: &PyObject) -> u64 {
     fn count(text: &[u8], needle: &[u8]) -> u64 {
+        if let [byte] = needle {
+            return text.iter().filter(|&other| other == byte).count() as u64;
+        }
         match (std::str::from_utf8(text), std::str::from_utf8(needle)) {
             (Ok(text), Ok(needle)) if !needle.is_empty() => text.matches(needle).count() as u64,
             _ => {

@@ -6,6 +6,7 @@
 //!
 //! An allocator can neither unwind nor raise. Past the soft limit it sets a flag and arms the fuel slice, so that the next
 //! probe stops the script. What would pass the hard limit in one native operation is refused before by the guards; if the
+//! limit is reached all the same, the thread is parked for good.
 //!
 //! * [`accounts`]: who can be billed.
 //! * [`billing`]: the account that is current on a thread, its limits and its bill.
