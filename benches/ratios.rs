@@ -58,6 +58,7 @@ fn main() -> ExitCode {
         ("warm call", Work::Call),
         ("with: tick", Work::Tick),
         ("handle: tick", Work::HandleTick),
+        ("host calls", Work::HostCalls),
         ("warm sandbox", Work::Sandbox),
         ("cold sandbox", Work::Cold),
     ];

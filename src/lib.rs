@@ -14,6 +14,8 @@
 //! | spread them over threads, or call many in one go | [`Runner`], [`Runner::with`] |
 //! | wall them in | [`Isolation::Process`], the module `process` |
 //!
+//! The chapter [`guided_tour`] shows each in turn.
+//!
 //! # Untrusted input
 //!
 //! Sources, and whatever a script answers, prints or raises, are taken to be hostile. No source and no script makes a call
@@ -75,6 +77,14 @@ pub use value::limits::ValueLimits;
 #[cfg(feature = "serde")]
 pub use value::serde::{SerdeError, from_value, to_value};
 pub use value::{BigInt, FromValue, IntoArgs, IntoValue, Value};
+
+/// A tour of the crate, a feature after the other: `examples/guided_tour.rs`.
+///
+/// ```no_run,standalone_crate
+#[doc = include_str!("../examples/guided_tour.rs")]
+/// ```
+#[cfg(doc)]
+pub mod guided_tour {}
 
 /// The README's examples are tests.
 #[cfg(doctest)]

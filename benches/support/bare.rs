@@ -1,6 +1,6 @@
 //! The work on bare RustPython, as a host would do it without pycage.
 
-use super::{Answer, PLUGIN, SMALL, TICK, WORKLOADS, Work, allocator};
+use super::{Answer, CALLS, PLUGIN, SMALL, TICK, WORKLOADS, Work, allocator};
 use rustpython_vm::builtins::PyCode;
 use rustpython_vm::compiler::Mode;
 use rustpython_vm::scope::Scope;
@@ -42,6 +42,7 @@ struct Bare<'vm> {
     small: PyRef<PyCode>,
     add: PyObjectRef,
     tick: PyObjectRef,
+    calls: (PyRef<PyCode>, Scope),
 }
 
 impl<'vm> Bare<'vm> {
@@ -54,7 +55,11 @@ impl<'vm> Bare<'vm> {
         let scope = vm.new_scope_with_builtins();
         ok(vm, vm.run_code_obj(compile(vm, TICK, "tick"), scope.clone()));
         let tick = ok(vm, scope.globals.get_item("tick", vm));
-        Bare { vm, workloads: workloads.into(), small, add, tick }
+        let scope = vm.new_scope_with_builtins();
+        let host = vm.new_function("host", |x: i64| x + 1);
+        ok(vm, scope.globals.set_item("host", host.into(), vm));
+        let calls = (compile(vm, CALLS, "calls"), scope);
+        Bare { vm, workloads: workloads.into(), small, add, tick, calls }
     }
 
     fn perform(&mut self, work: Work, turns: u64) -> Answer {
@@ -79,6 +84,10 @@ impl<'vm> Bare<'vm> {
                 let elapsed = start.elapsed();
                 let value = ok(vm, last.repr(vm)).to_string();
                 Answer { elapsed, instructions: 0, value }
+            }
+            Work::HostCalls => {
+                let (code, scope) = &self.calls;
+                self.timed(turns, || vm.run_code_obj(code.clone(), scope.clone()))
             }
             Work::Sandbox => self.timed(turns, || vm.run_code_obj(self.small.clone(), vm.new_scope_with_builtins())),
             Work::Compile => self.timed(turns, || {

@@ -1,6 +1,6 @@
 //! The work on pycage, through its public API.
 
-use super::{Answer, PLUGIN, SMALL, TICK, WORKLOADS, Work};
+use super::{Answer, CALLS, PLUGIN, SMALL, TICK, WORKLOADS, Work};
 use pycage::{Budget, Error, Runner, Sandbox, Script, Value};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -22,6 +22,7 @@ struct Metered {
     workloads: Vec<(Script, Sandbox)>,
     small: Script,
     caller: Sandbox,
+    calls: Script,
     /// Put back after each use.
     ticker: Option<Sandbox>,
     /// Held, so that no cold start takes one of them over.
@@ -40,9 +41,11 @@ impl Metered {
         let mut caller = sandbox()?;
         let small = caller.compile("small", SMALL)?;
         caller.run::<Value>(&small)?;
+        caller.function("host", |x: i64| x + 1)?;
+        let calls = caller.compile("calls", CALLS)?;
         let mut ticker = sandbox()?;
         ticker.exec(TICK)?;
-        Ok(Metered { runner, workloads, small, caller, ticker: Some(ticker), cold: Vec::new() })
+        Ok(Metered { runner, workloads, small, caller, calls, ticker: Some(ticker), cold: Vec::new() })
     }
 
     fn perform(&mut self, work: Work, turns: u64) -> Result<Answer, Error> {
@@ -95,6 +98,7 @@ impl Metered {
             }
             Work::Call => self.caller.call_with("add", (1, 2), budget())?,
             Work::Tick | Work::HandleTick => unreachable!("done above"),
+            Work::HostCalls => self.caller.run_with(&self.calls, budget())?,
             Work::Sandbox => {
                 let mut sandbox = Sandbox::builder().runner(&self.runner).budget(budget()).build()?;
                 sandbox.run_with(&self.small, budget())?

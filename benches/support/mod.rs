@@ -39,6 +39,9 @@ const SMALL: &str = "def add(a, b):\n    return a + b\n\nadd(1, 2)";
 /// A function for a frame's worth of calls.
 const TICK: &str = "def tick(x): return x + 1";
 
+/// Calls a native function of the host's over and over.
+const CALLS: &str = "t = 0\nfor i in range(1000): t = host(t)\nt";
+
 /// A piece of work that a worker can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
@@ -52,6 +55,8 @@ pub enum Work {
     Tick,
     /// The same through the sandbox's handle, hot.
     HandleTick,
+    /// Calls a host function (bare: a native function) in a loop of the script.
+    HostCalls,
     /// Makes a sandbox (bare: a scope), runs a small script in it, drops it.
     Sandbox,
     /// Makes an interpreter on a thread of its own, evaluates something. What it takes is never given back: ask for few.
@@ -112,6 +117,7 @@ impl Worker {
             Work::Call => ("call", 0),
             Work::Tick => ("tick", 0),
             Work::HandleTick => ("handle", 0),
+            Work::HostCalls => ("calls", 0),
             Work::Sandbox => ("sandbox", 0),
             Work::Cold => ("cold", 0),
         };
@@ -164,6 +170,7 @@ fn serve(perform: &mut dyn FnMut(Work, u64) -> Answer) {
             "call" => Work::Call,
             "tick" => Work::Tick,
             "handle" => Work::HandleTick,
+            "calls" => Work::HostCalls,
             "sandbox" => Work::Sandbox,
             "cold" => Work::Cold,
             other => panic!("there is no work named {other}"),

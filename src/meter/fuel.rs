@@ -144,9 +144,9 @@ impl Clock {
         Clock::default()
     }
 
-    fn start(&mut self) {
+    fn start(&mut self, now: impl FnOnce() -> Instant) {
         if self.since.is_none() {
-            self.since = Some(Instant::now());
+            self.since = Some(now());
         }
     }
 
@@ -239,8 +239,8 @@ impl Run {
     }
 
     /// Starts a clock that was lazy: what is about to happen takes time.
-    pub(crate) fn start_clock(&mut self) {
-        self.clock.start();
+    pub(crate) fn start_clock(&mut self, now: Instant) {
+        self.clock.start(|| now);
     }
 }
 
@@ -651,7 +651,7 @@ pub(crate) fn enter(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
 /// Looks at everything that can stop a run; hands out a slice where nothing does.
 fn look(meter: &Meter, vm: &VirtualMachine) -> Option<Trip> {
     world::give_way(vm);
-    meter.run.borrow_mut().as_mut()?.start_clock();
+    meter.run.borrow_mut().as_mut()?.clock.start(Instant::now);
     if allocator::pressure() {
         let worth = meter.run.borrow().as_ref().is_some_and(|run| run.left() > run.pace.collection * 2);
         let began = Instant::now();

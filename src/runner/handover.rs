@@ -170,7 +170,11 @@ impl Watch {
     }
 
     fn now(&self) -> u64 {
-        self.born.elapsed().as_nanos() as u64
+        self.at(Instant::now())
+    }
+
+    fn at(&self, now: Instant) -> u64 {
+        now.duration_since(self.born).as_nanos() as u64
     }
 
     /// The job begins: its deadline runs from here.
@@ -200,15 +204,18 @@ impl Watch {
     }
 
     /// A host function begins; its time is not the script's.
-    pub(crate) fn enter_host(&self) {
-        self.in_host_since.store(self.now() + 1, Ordering::Release);
+    pub(crate) fn enter_host(&self, now: Instant) {
+        self.in_host_since.store(self.at(now) + 1, Ordering::Release);
     }
 
     /// A host function ends.
-    pub(crate) fn leave_host(&self) {
-        let since = self.in_host_since.swap(0, Ordering::AcqRel);
+    pub(crate) fn leave_host(&self, now: Instant) {
+        // Only the runner's thread writes these.
+        let since = self.in_host_since.load(Ordering::Relaxed);
         if since > 0 {
-            self.in_host.fetch_add(self.now().saturating_sub(since - 1), Ordering::AcqRel);
+            let spent = self.at(now).saturating_sub(since - 1);
+            self.in_host.store(self.in_host.load(Ordering::Relaxed) + spent, Ordering::Release);
+            self.in_host_since.store(0, Ordering::Release);
         }
     }
 

@@ -74,49 +74,50 @@ pub(crate) fn watched<R>(watch: &Arc<Watch>, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// The call that this thread works on.
-fn current_watch() -> Option<Arc<Watch>> {
-    WATCH.with(|current| current.borrow().clone())
+/// Tells the call that this thread works on, if there is one.
+fn tell_watch(tell: impl FnOnce(&Watch)) {
+    WATCH.with(|current| {
+        if let Some(watch) = &*current.borrow() {
+            tell(watch);
+        }
+    });
 }
 
 /// Runs host code: detached from the interpreter, so that nobody's collection waits for it, and off the script's clock.
 pub(crate) fn on_the_hosts_time<R>(vm: &VirtualMachine, f: impl FnOnce() -> R) -> R {
-    let watch = current_watch();
     // The host's own code is not left in the middle, whatever it calls.
     let held = fiber::hold();
-    enter_host(&watch);
+    enter_host();
     let result = world::detached(vm, f);
-    leave_host(&watch);
+    leave_host();
     drop(held);
     result
 }
 
 /// Runs the script's code in the middle of the host's: attached, and on the script's clock.
 pub(crate) fn on_the_scripts_time<R>(vm: &VirtualMachine, f: impl FnOnce() -> R) -> R {
-    let watch = current_watch();
-    leave_host(&watch);
+    leave_host();
     let result = world::attached(vm, f);
-    enter_host(&watch);
+    enter_host();
     result
 }
 
-fn enter_host(watch: &Option<Arc<Watch>>) {
-    if let Some(watch) = watch {
-        watch.enter_host();
-    }
+/// Reading the clock is a good part of what a short host function costs: once here, for both who count.
+fn enter_host() {
+    let now = Instant::now();
+    tell_watch(|watch| watch.enter_host(now));
     fuel::with_run(|run| {
-        run.start_clock();
-        run.state.in_host_since = Some(Instant::now());
+        run.start_clock(now);
+        run.state.in_host_since = Some(now);
     });
 }
 
-fn leave_host(watch: &Option<Arc<Watch>>) {
-    if let Some(watch) = watch {
-        watch.leave_host();
-    }
+fn leave_host() {
+    let now = Instant::now();
+    tell_watch(|watch| watch.leave_host(now));
     fuel::with_run(|run| {
         if let Some(since) = run.state.in_host_since.take() {
-            run.state.host_time += since.elapsed();
+            run.state.host_time += now.duration_since(since);
         }
     });
 }

@@ -61,7 +61,7 @@ pub(super) fn unbilled(bytes: usize, vm: &VirtualMachine) -> PyResult<()> {
         if run.cancel.load(Ordering::Acquire) {
             return Some(Trip::Cancelled);
         }
-        run.start_clock();
+        run.start_clock(std::time::Instant::now());
         (run.script_time() > run.timeout).then_some(Trip::Limit(Limit::Time))
     });
     match late.flatten() {
