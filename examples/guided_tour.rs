@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 #[global_allocator]
 static ALLOCATOR: MeteredAlloc = MeteredAlloc::system();
 
+type Step = fn() -> Result<(), Error>;
+
 fn main() -> Result<(), Error> {
-    let steps: [(&str, fn() -> Result<(), Error>); 10] = [
+    let steps: [(&str, Step); 10] = [
         ("scripts and values", scripts_and_values),
         ("budgets", budgets),
         ("functions", functions),
