@@ -34,8 +34,11 @@ pub(crate) fn find(name: &str) -> Option<&'static Module> {
 
 /// All modules, in the order of their names.
 pub(crate) static MODULES: &[Module] = &[
+    Module { name: "abc", source: include_str!("abc.py"), natives: native::objects::abc },
     Module { name: "bisect", source: include_str!("bisect.py"), natives: none },
     Module { name: "collections", source: include_str!("collections.py"), natives: native::taken::collections },
+    Module { name: "contextlib", source: include_str!("contextlib.py"), natives: none },
+    Module { name: "copy", source: include_str!("copy.py"), natives: native::objects::copy },
     Module { name: "functools", source: include_str!("functools.py"), natives: none },
     Module { name: "heapq", source: include_str!("heapq.py"), natives: none },
     Module { name: "itertools", source: include_str!("itertools.py"), natives: native::taken::itertools },
@@ -44,4 +47,5 @@ pub(crate) static MODULES: &[Module] = &[
     Module { name: "operator", source: include_str!("operator.py"), natives: none },
     Module { name: "random", source: include_str!("random.py"), natives: native::random::install },
     Module { name: "string", source: include_str!("string.py"), natives: none },
+    Module { name: "textwrap", source: include_str!("textwrap.py"), natives: none },
 ];

@@ -1,8 +1,22 @@
 //! Which modules go together.
 
 /// Calculation, text and containers: what a plugin of a game needs.
-pub(crate) const PLUGIN: &[&str] =
-    &["bisect", "collections", "functools", "heapq", "itertools", "json", "math", "operator", "random", "string"];
+pub(crate) const PLUGIN: &[&str] = &[
+    "abc",
+    "bisect",
+    "collections",
+    "contextlib",
+    "copy",
+    "functools",
+    "heapq",
+    "itertools",
+    "json",
+    "math",
+    "operator",
+    "random",
+    "string",
+    "textwrap",
+];
 
 /// Everything there is.
 pub(crate) fn data() -> impl Iterator<Item = &'static str> {

@@ -13,6 +13,8 @@ const CALLS: usize = 20;
 
 struct ModuleTable {
     module: String,
+    /// Other modules that its calls use.
+    beside: Vec<String>,
     setup: String,
     works: Vec<String>,
     differs: Vec<String>,
@@ -26,6 +28,7 @@ fn tables() -> Vec<ModuleTable> {
         .iter()
         .map(|table| ModuleTable {
             module: table.text("module"),
+            beside: table.list("beside"),
             setup: table.optional("setup").unwrap_or_default(),
             works: table.list("works"),
             differs: table.list("differs"),
@@ -86,8 +89,9 @@ fn ascii(text: &str) -> String {
     shown
 }
 
-fn sandbox(runner: &Runner, module: &str) -> Sandbox {
-    Sandbox::builder().runner(runner).policy(Policy::default().grant(module)).build().unwrap()
+fn sandbox(runner: &Runner, table: &ModuleTable) -> Sandbox {
+    let policy = table.beside.iter().fold(Policy::default().grant(&table.module), Policy::grant);
+    Sandbox::builder().runner(runner).policy(policy).build().unwrap()
 }
 
 #[test]
@@ -96,7 +100,7 @@ fn calls_answer_what_python_answers() {
     let mut wrong = Vec::new();
     for table in tables() {
         assert!(table.calls.len() >= CALLS, "{}: {} calls", table.module, table.calls.len());
-        let mut sandbox = sandbox(&runner, &table.module);
+        let mut sandbox = sandbox(&runner, &table);
         match sandbox.exec(&program(&table)) {
             Ok(()) => compare(&table, &sandbox.take_output(), "pycage", &mut wrong),
             Err(error) => wrong.push(format!("{}: {error}", table.module)),
@@ -111,7 +115,7 @@ fn modules_cost_the_same_each_time() {
     let (first, second) = (Runner::new().unwrap(), Runner::new().unwrap());
     for table in tables() {
         let bill = |runner: &Runner| {
-            let mut sandbox = sandbox(runner, &table.module);
+            let mut sandbox = sandbox(runner, &table);
             let usage = sandbox.exec_with(&program(&table), sandbox.budget().clone()).unwrap();
             (usage.instructions, usage.native_steps)
         };
@@ -125,7 +129,7 @@ fn names_are_there_or_not() {
     let runner = Runner::new().unwrap();
     let mut wrong = Vec::new();
     for table in tables() {
-        let mut sandbox = sandbox(&runner, &table.module);
+        let mut sandbox = sandbox(&runner, &table);
         let module = &table.module;
         sandbox.exec(&format!("import {module}\ndef there(name): return hasattr({module}, name)")).unwrap();
         let there = table.works.iter().chain(&table.differs).map(|name| (name, true));
@@ -147,7 +151,7 @@ fn tables_name_all_that_is_there() {
     let named: BTreeSet<String> = tables.iter().map(|table| table.module.clone()).collect();
     assert_eq!(granted, named, "each module that can be granted has a table, and no other");
     for table in tables {
-        let sandbox = sandbox(&runner, &table.module);
+        let sandbox = sandbox(&runner, &table);
         let there: BTreeSet<String> = sandbox.module_names(&table.module).unwrap().into_iter().collect();
         let listed: BTreeSet<String> = table.works.iter().chain(&table.differs).cloned().collect();
         let differ: Vec<_> = there.symmetric_difference(&listed).collect();

@@ -182,8 +182,16 @@ fn copied(list: &PyList) -> Vec<PyObjectRef> {
 
 fn floats(items: &[PyObjectRef], vm: &VirtualMachine) -> PyResult<Vec<f64>> {
     fuel::reserve(items.len() as u64 * 8, vm)?;
-    fuel::charge(1 + items.len() as u64 / 4, vm)?;
-    items.iter().map(|item| Ok(item.try_float(vm)?.to_f64())).collect()
+    fuel::charge(1, vm)?;
+    let mut floats = Vec::with_capacity(items.len());
+    // Charged as it goes, so that a long list cannot outlast the deadline between two looks at it.
+    for some in items.chunks(4096) {
+        fuel::charge(some.len() as u64, vm)?;
+        for item in some {
+            floats.push(item.try_float(vm)?.to_f64());
+        }
+    }
+    Ok(floats)
 }
 
 /// The greatest common divisor of two ints, of which the second is short.

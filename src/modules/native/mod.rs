@@ -6,6 +6,7 @@
 pub(crate) mod common;
 pub(crate) mod json;
 pub(crate) mod math;
+pub(crate) mod objects;
 pub(crate) mod random;
 pub(crate) mod taken;
 
