@@ -76,6 +76,12 @@ impl Default for Budget {
 
 impl Budget {
     /// Instructions and native steps together, per call.
+    ///
+    /// ```
+    /// use pycage::{Budget, Limit};
+    ///
+    /// assert_eq!(Budget::default().instructions(5_000).allowed(Limit::Instructions), 5_000);
+    /// ```
     #[must_use]
     pub fn instructions(mut self, count: u64) -> Self {
         self.instructions = count.min(1 << 60);
@@ -83,6 +89,14 @@ impl Budget {
     }
 
     /// Wall-clock time per call, without the time spent in host functions.
+    ///
+    /// ```
+    /// use pycage::{Budget, Limit};
+    /// use std::time::Duration;
+    ///
+    /// let budget = Budget::default().timeout(Duration::from_millis(50));
+    /// assert_eq!(budget.allowed(Limit::Time), 50);
+    /// ```
     #[must_use]
     pub fn timeout(mut self, time: Duration) -> Self {
         self.timeout = time;
@@ -93,6 +107,12 @@ impl Budget {
     ///
     /// Needs the [`MeteredAlloc`](crate::MeteredAlloc) as global allocator: without it, a call with this limit set is
     /// [`Error::Setup`](crate::Error::Setup).
+    ///
+    /// ```
+    /// use pycage::{Budget, Limit};
+    ///
+    /// assert_eq!(Budget::default().memory(8 << 20).allowed(Limit::Memory), 8 << 20);
+    /// ```
     #[must_use]
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = Asked::ByHost(bytes);
@@ -100,6 +120,12 @@ impl Budget {
     }
 
     /// Allocations per call. Needs the [`MeteredAlloc`](crate::MeteredAlloc), as [`Budget::memory`] does.
+    ///
+    /// ```
+    /// use pycage::{Budget, Limit};
+    ///
+    /// assert_eq!(Budget::default().allocations(1_000).allowed(Limit::Allocations), 1_000);
+    /// ```
     #[must_use]
     pub fn allocations(mut self, count: u64) -> Self {
         self.allocations = Asked::ByHost(count);
@@ -108,6 +134,15 @@ impl Budget {
 
     /// Nested Python calls. One more raises Python's own `RecursionError`, which a script may catch, as in any Python.
     /// At most 10,000.
+    ///
+    /// ```
+    /// use pycage::{Budget, Error, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::builder().budget(Budget::default().recursion(20)).build()?;
+    /// let ended = sandbox.exec("def f(n): return f(n + 1)\nf(0)");
+    /// assert!(matches!(ended, Err(Error::Exception(raised)) if raised.type_name == "RecursionError"));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     #[must_use]
     pub fn recursion(mut self, depth: usize) -> Self {
         self.recursion = depth.min(10_000);
@@ -115,6 +150,12 @@ impl Budget {
     }
 
     /// Bytes that `print` may write per call.
+    ///
+    /// ```
+    /// use pycage::{Budget, Limit};
+    ///
+    /// assert_eq!(Budget::default().output(80).allowed(Limit::Output), 80);
+    /// ```
     #[must_use]
     pub fn output(mut self, bytes: u64) -> Self {
         self.output = bytes;
@@ -122,6 +163,12 @@ impl Budget {
     }
 
     /// Calls of host functions, per call.
+    ///
+    /// ```
+    /// use pycage::{Budget, Limit};
+    ///
+    /// assert_eq!(Budget::default().host_calls(3).allowed(Limit::HostCalls), 3);
+    /// ```
     #[must_use]
     pub fn host_calls(mut self, count: u64) -> Self {
         self.host_calls = count;
@@ -131,6 +178,12 @@ impl Budget {
 
 impl Budget {
     /// What is allowed of a limit, in the limit's unit: a count, bytes, or milliseconds.
+    ///
+    /// ```
+    /// use pycage::{Budget, Limit};
+    ///
+    /// assert_eq!(Budget::default().allowed(Limit::Time), 2_000);
+    /// ```
     pub fn allowed(&self, limit: Limit) -> u64 {
         match limit {
             Limit::Instructions => self.instructions,
@@ -159,6 +212,13 @@ impl Budget {
 }
 
 /// A limit of a [`Budget`], as named by [`Error::Budget`](crate::Error::Budget).
+///
+/// ```
+/// use pycage::{Budget, Limit};
+///
+/// let budget = Budget::default();
+/// assert!(budget.allowed(Limit::Instructions) > budget.allowed(Limit::HostCalls));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -179,6 +239,10 @@ pub enum Limit {
 
 impl Limit {
     /// The name, as the command line prints it.
+    ///
+    /// ```
+    /// assert_eq!(pycage::Limit::HostCalls.name(), "host_calls");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Limit::Instructions => "instructions",

@@ -81,6 +81,17 @@ pub enum Error {
 
 impl Error {
     /// What the run cost up to the error. `None` for errors that come before anything ran.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let error = sandbox.exec("1 // 0").unwrap_err();
+    /// assert!(error.usage().is_some_and(|usage| usage.instructions > 0));
+    /// let error = sandbox.exec("1 +").unwrap_err();
+    /// assert!(error.usage().is_none());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn usage(&self) -> Option<&Usage> {
         match self {
             Error::Exception(error) => Some(&error.usage),
@@ -95,6 +106,15 @@ impl Error {
 }
 
 /// Source that does not parse.
+///
+/// ```
+/// use pycage::{Error, Sandbox};
+///
+/// let mut sandbox = Sandbox::new()?;
+/// let Err(Error::Syntax(error)) = sandbox.exec("x = 1\ny = = 2") else { panic!("it does not parse") };
+/// assert_eq!(error.line, 2);
+/// # Ok::<(), pycage::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
 #[error("{file}:{line}:{column}: syntax error: {message}")]
 #[non_exhaustive]
@@ -110,6 +130,16 @@ pub struct SyntaxError {
 }
 
 /// Source that the policy does not allow.
+///
+/// ```
+/// use pycage::{Error, Sandbox};
+///
+/// let mut sandbox = Sandbox::new()?;
+/// let Err(Error::Rejected(rejection)) = sandbox.exec("x = 1\nx.__class__") else { panic!("it is rejected") };
+/// assert_eq!((rejection.rule, rejection.line), ("dunder-attribute", 2));
+/// assert!(!rejection.advice.is_empty());
+/// # Ok::<(), pycage::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejection {
@@ -130,6 +160,17 @@ pub struct Rejection {
 }
 
 /// A limit on sources that was passed.
+///
+/// ```
+/// use pycage::{Error, Policy, Sandbox, SourceLimits};
+///
+/// let policy = Policy::default().source_limits(SourceLimits::default().definitions(1));
+/// let mut sandbox = Sandbox::builder().policy(policy).build()?;
+/// let two = "def a(): pass\ndef b(): pass";
+/// let Err(Error::Rejected(rejection)) = sandbox.exec(two) else { panic!("it is rejected") };
+/// assert_eq!(rejection.limit.map(|limit| (limit.value, limit.max)), Some((2, 1)));
+/// # Ok::<(), pycage::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SourceLimit {
@@ -150,6 +191,16 @@ impl fmt::Display for Rejection {
 }
 
 /// An exception that the script raised.
+///
+/// ```
+/// use pycage::{Error, Sandbox};
+///
+/// let mut sandbox = Sandbox::new()?;
+/// let Err(Error::Exception(raised)) = sandbox.exec("def f(): raise ValueError('no')\nf()") else { panic!("it raises") };
+/// assert_eq!((raised.type_name.as_str(), raised.message.as_str()), ("ValueError", "no"));
+/// assert_eq!(raised.traceback.last().map(|entry| entry.function.as_str()), Some("f"));
+/// # Ok::<(), pycage::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ScriptException {
@@ -170,6 +221,15 @@ pub struct ScriptException {
 
 impl ScriptException {
     /// The traceback as Python prints it.
+    ///
+    /// ```
+    /// use pycage::{Error, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let Err(Error::Exception(raised)) = sandbox.exec("1 // 0") else { panic!("it raises") };
+    /// assert!(raised.traceback_text().starts_with("Traceback (most recent call last):\n  File \"<script>\", line 1"));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn traceback_text(&self) -> String {
         let mut text = String::from("Traceback (most recent call last):\n");
         for entry in &self.traceback {
@@ -191,6 +251,16 @@ impl fmt::Display for ScriptException {
 }
 
 /// One call on the way to an exception.
+///
+/// ```
+/// use pycage::{Error, Sandbox};
+///
+/// let mut sandbox = Sandbox::new()?;
+/// let Err(Error::Exception(raised)) = sandbox.exec("x = 0\n1 // x") else { panic!("it raises") };
+/// let entry = &raised.traceback[0];
+/// assert_eq!((entry.line, entry.function.as_str()), (2, "<module>"));
+/// # Ok::<(), pycage::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -242,6 +312,15 @@ pub struct BudgetExceeded {
 }
 
 /// A run that the host's hook ended.
+///
+/// ```
+/// use pycage::{Error, HookAction, Sandbox};
+///
+/// let hook = |_: &pycage::Usage| HookAction::Stop("enough".into());
+/// let mut sandbox = Sandbox::builder().hook(hook).build()?;
+/// assert!(matches!(sandbox.exec("while True: pass"), Err(Error::Stopped(stop)) if stop.reason == "enough"));
+/// # Ok::<(), pycage::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
 #[error("{}stopped by the host: {reason}", place(.traceback))]
 #[non_exhaustive]
@@ -260,6 +339,15 @@ fn place(traceback: &[TraceEntry]) -> String {
 }
 
 /// A value that cannot cross between host and script.
+///
+/// ```
+/// use pycage::{Error, Sandbox};
+///
+/// let mut sandbox = Sandbox::new()?;
+/// let Err(Error::Conversion(error)) = sandbox.eval::<u8>("300") else { panic!("it does not fit") };
+/// assert!(error.message.contains("u8"));
+/// # Ok::<(), pycage::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
 #[error("{message}")]
 #[non_exhaustive]

@@ -27,8 +27,21 @@ pub(crate) type AsyncFunctions = HashMap<String, Arc<dyn Fn(Vec<Value>) -> Answe
 
 /// Closures that scripts can await: up to eight arguments that are [`FromValue`], of which an [`Option`] may be left out,
 /// answering a future of a value or of a `Result` of one. See [`Sandbox::async_function`].
+///
+/// ```
+/// let mut sandbox = pycage::Sandbox::new()?;
+/// sandbox.async_function("add", |a: i64, b: Option<i64>| async move { a + b.unwrap_or(0) })?;
+/// # Ok::<(), pycage::Error>(())
+/// ```
 pub trait AsyncHostFunction<Args>: Send + Sync + 'static {
     /// Starts a call with converted arguments.
+    ///
+    /// ```
+    /// use pycage::AsyncHostFunction;
+    ///
+    /// let started = (|n: i64| async move { n + 1 }).call(vec![pycage::Value::Int(1)]);
+    /// drop(started);
+    /// ```
     fn call(&self, args: Vec<Value>) -> Pin<Box<dyn Future<Output = Result<Value, CallFailure>> + Send>>;
 }
 
@@ -117,6 +130,24 @@ impl Sandbox {
     ///
     /// # Errors
     /// As [`Sandbox::call`].
+    ///
+    /// ```
+    /// # fn block_on<F: std::future::Future>(future: F) -> F::Output {
+    /// #     use std::task::{Context, Poll, Wake, Waker};
+    /// #     struct Unpark(std::thread::Thread);
+    /// #     impl Wake for Unpark { fn wake(self: std::sync::Arc<Self>) { self.0.unpark() } }
+    /// #     let waker = Waker::from(std::sync::Arc::new(Unpark(std::thread::current())));
+    /// #     let mut future = std::pin::pin!(future);
+    /// #     loop {
+    /// #         if let Poll::Ready(out) = future.as_mut().poll(&mut Context::from_waker(&waker)) { return out }
+    /// #         std::thread::park();
+    /// #     }
+    /// # }
+    /// let mut sandbox = pycage::Sandbox::new()?;
+    /// sandbox.exec("def double(x): return x * 2")?;
+    /// assert_eq!(block_on(sandbox.call_async::<i64>("double", (21,)))?, 42);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub async fn call_async<T: FromValue>(&mut self, name: &str, args: impl IntoArgs) -> Result<T, Error> {
         let start = Start::Call { name: name.to_owned(), args: args.into_args() };
         self.drive_async(start).await
@@ -210,6 +241,27 @@ impl Task {
     ///
     /// # Errors
     /// As [`Task::resume`].
+    ///
+    /// ```
+    /// # fn block_on<F: std::future::Future>(future: F) -> F::Output {
+    /// #     use std::task::{Context, Poll, Wake, Waker};
+    /// #     struct Unpark(std::thread::Thread);
+    /// #     impl Wake for Unpark { fn wake(self: std::sync::Arc<Self>) { self.0.unpark() } }
+    /// #     let waker = Waker::from(std::sync::Arc::new(Unpark(std::thread::current())));
+    /// #     let mut future = std::pin::pin!(future);
+    /// #     loop {
+    /// #         if let Poll::Ready(out) = future.as_mut().poll(&mut Context::from_waker(&waker)) { return out }
+    /// #         std::thread::park();
+    /// #     }
+    /// # }
+    /// use pycage::{Budget, Progress, Sandbox, Value};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.exec("def double(x): return x * 2")?;
+    /// let mut task = sandbox.start("double", (21,))?;
+    /// assert_eq!(block_on(task.resume_async(Budget::default()))?, Progress::Done(Value::Int(42)));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub async fn resume_async(&mut self, slice: Budget) -> Result<Progress, Error> {
         self.step_async(slice, Reply::Go).await
     }

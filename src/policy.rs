@@ -34,6 +34,10 @@ pub struct Policy {
 
 impl Policy {
     /// No modules: the builtins alone. The default.
+    ///
+    /// ```
+    /// assert_eq!(pycage::Policy::minimal().modules().count(), 0);
+    /// ```
     pub fn minimal() -> Self {
         Policy::default()
     }
@@ -52,11 +56,26 @@ impl Policy {
     }
 
     /// Every module that there is: what code that works on data needs.
+    ///
+    /// ```
+    /// use pycage::Policy;
+    ///
+    /// assert!(Policy::data().modules().count() >= Policy::plugin().modules().count());
+    /// ```
     pub fn data() -> Self {
         presets::data().fold(Policy::default(), Policy::grant)
     }
 
     /// Grants a module by name. A name that pycage has no module for is an error when the sandbox is built.
+    ///
+    /// ```
+    /// use pycage::{Policy, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::builder().policy(Policy::minimal().grant("math")).build()?;
+    /// assert_eq!(sandbox.eval::<i64>("import math\nmath.gcd(12, 18)")?, 6);
+    /// assert!(Sandbox::builder().policy(Policy::minimal().grant("os")).build().is_err());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     #[must_use]
     pub fn grant(mut self, module: impl Into<String>) -> Self {
         self.modules.insert(module.into());
@@ -64,6 +83,11 @@ impl Policy {
     }
 
     /// Takes a module back that a preset grants.
+    ///
+    /// ```
+    /// let policy = pycage::Policy::plugin().deny("random");
+    /// assert!(policy.modules().all(|module| module != "random"));
+    /// ```
     #[must_use]
     pub fn deny(mut self, module: &str) -> Self {
         self.modules.remove(module);
@@ -81,6 +105,15 @@ impl Policy {
     }
 
     /// Replaces the limits on sources.
+    ///
+    /// ```
+    /// use pycage::{Error, Policy, Sandbox, SourceLimits};
+    ///
+    /// let policy = Policy::default().source_limits(SourceLimits::default().bytes(20));
+    /// let mut sandbox = Sandbox::builder().policy(policy).build()?;
+    /// assert!(matches!(sandbox.exec("x = 'a script of more than twenty bytes'"), Err(Error::Rejected(_))));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     #[must_use]
     pub fn source_limits(mut self, limits: SourceLimits) -> Self {
         self.limits = limits;
@@ -88,6 +121,15 @@ impl Policy {
     }
 
     /// Replaces the limits on values that cross between host and script.
+    ///
+    /// ```
+    /// use pycage::{Policy, Sandbox, Value, ValueLimits};
+    ///
+    /// let policy = Policy::default().value_limits(ValueLimits::default().items(10));
+    /// let mut sandbox = Sandbox::builder().policy(policy).build()?;
+    /// assert!(sandbox.eval::<Value>("[0] * 11").is_err());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     #[must_use]
     pub fn value_limits(mut self, limits: ValueLimits) -> Self {
         self.values = limits;

@@ -116,6 +116,17 @@ pub(crate) struct Config {
 }
 
 /// Builds a [`Sandbox`]; see [`Sandbox::builder`].
+///
+/// ```
+/// use pycage::{Budget, Policy, Sandbox};
+///
+/// let mut sandbox = Sandbox::builder()
+///     .policy(Policy::plugin())
+///     .budget(Budget::default().instructions(100_000))
+///     .build()?;
+/// assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
+/// # Ok::<(), pycage::Error>(())
+/// ```
 #[derive(Default)]
 pub struct SandboxBuilder {
     runner: Option<Runner>,
@@ -131,6 +142,14 @@ pub struct SandboxBuilder {
 
 impl SandboxBuilder {
     /// What separates the scripts from the host. The sandbox is used in the same way with either.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::builder().isolation(pycage::Isolation::Thread).build()?;
+    /// assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     #[must_use]
     pub fn isolation(mut self, isolation: Isolation) -> Self {
         self.isolation = isolation;
@@ -138,6 +157,18 @@ impl SandboxBuilder {
     }
 
     /// The pool to take a worker process from, instead of the process-wide default one. Implies [`Isolation::Process`].
+    ///
+    /// ```no_run
+    /// use pycage::Sandbox;
+    /// use pycage::process::Pool;
+    ///
+    /// fn main() -> Result<(), pycage::Error> {
+    ///     pycage::worker::init();
+    ///     let pool = Pool::builder().size(2, 8).build()?;
+    ///     let mut sandbox = Sandbox::builder().pool(&pool).build()?;
+    ///     sandbox.exec("1 + 1")
+    /// }
+    /// ```
     #[cfg(feature = "process")]
     #[must_use]
     pub fn pool(mut self, pool: &crate::process::Pool) -> Self {
@@ -146,6 +177,13 @@ impl SandboxBuilder {
     }
 
     /// The runner to live on, instead of the process-wide default one.
+    ///
+    /// ```
+    /// let runner = pycage::Runner::new()?;
+    /// let mut sandbox = pycage::Sandbox::builder().runner(&runner).build()?;
+    /// assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     #[must_use]
     pub fn runner(mut self, runner: &Runner) -> Self {
         self.runner = Some(runner.clone());
@@ -153,6 +191,14 @@ impl SandboxBuilder {
     }
 
     /// What scripts may use.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::builder().policy(pycage::Policy::minimal().grant("math")).build()?;
+    /// assert_eq!(sandbox.eval::<i64>("import math\nmath.isqrt(17)")?, 4);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
@@ -160,6 +206,14 @@ impl SandboxBuilder {
     }
 
     /// The budget of calls that are given no other.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::builder().budget(pycage::Budget::default().instructions(100)).build()?;
+    /// assert!(sandbox.exec("while True: pass").is_err());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
@@ -190,6 +244,14 @@ impl SandboxBuilder {
     }
 
     /// Has a say at checkpoints.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::builder().hook(|_: &pycage::Usage| pycage::HookAction::Continue).build()?;
+    /// assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     #[must_use]
     pub fn hook(mut self, hook: impl MeterHook + 'static) -> Self {
         self.hook = Some(Arc::new(hook));
@@ -198,6 +260,15 @@ impl SandboxBuilder {
 
     /// Data of the host's own, which host functions find by its type: see [`CallContext::data`](crate::CallContext::data).
     /// There is one for a sandbox; a second call replaces it.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::builder().data("ada".to_owned()).build()?;
+    /// sandbox.function("who", |context: pycage::CallContext| context.data::<String>().cloned())?;
+    /// assert_eq!(sandbox.eval::<String>("who()")?, "ada");
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     #[must_use]
     pub fn data<T: Any + Send + Sync>(mut self, data: T) -> Self {
         self.data = Some(Arc::new(data));
@@ -209,6 +280,14 @@ impl SandboxBuilder {
     /// # Errors
     /// [`Error::Setup`] when a granted module does not exist, or the operating system refuses a thread for a runner;
     /// [`Error::Lost`] when the given runner is, and modules are granted.
+    ///
+    /// ```
+    /// use pycage::{Error, Policy, Sandbox};
+    ///
+    /// assert!(Sandbox::builder().build().is_ok());
+    /// let unknown = Sandbox::builder().policy(Policy::minimal().grant("os")).build();
+    /// assert!(matches!(unknown, Err(Error::Setup(_))));
+    /// ```
     pub fn build(self) -> Result<Sandbox, Error> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         if let Some(unknown) = self.policy.modules.iter().find(|name| !guard::grantable(name)) {
@@ -268,11 +347,27 @@ impl Sandbox {
     ///
     /// # Errors
     /// As [`SandboxBuilder::build`].
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn new() -> Result<Sandbox, Error> {
         Sandbox::builder().build()
     }
 
     /// Starts to build a sandbox.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::builder().build()?;
+    /// assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn builder() -> SandboxBuilder {
         SandboxBuilder::default()
     }
@@ -281,6 +376,15 @@ impl Sandbox {
     ///
     /// # Errors
     /// Any of [`Error`]; [`Error::Conversion`] when the value does not become a `T`.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// assert_eq!(sandbox.eval::<Vec<i64>>("x = 3\n[x, x + 1]")?, [3, 4]);
+    /// assert_eq!(sandbox.eval::<Option<i64>>("x = 3")?, None);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn eval<T: FromValue>(&mut self, source: &str) -> Result<T, Error> {
         self.eval_with(source, self.budget.clone()).map(|(value, _)| value)
     }
@@ -289,6 +393,15 @@ impl Sandbox {
     ///
     /// # Errors
     /// As [`Sandbox::eval`].
+    ///
+    /// ```
+    /// use pycage::{Budget, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let (value, usage) = sandbox.eval_with::<i64>("6 * 7", Budget::default().instructions(100))?;
+    /// assert!(value == 42 && usage.instructions < 100);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn eval_with<T: FromValue>(&mut self, source: &str, budget: Budget) -> Result<(T, Usage), Error> {
         self.eval_named("<script>", source, budget)
     }
@@ -317,6 +430,15 @@ impl Sandbox {
     ///
     /// # Errors
     /// Any of [`Error`] but [`Error::Conversion`].
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.exec("def double(x): return x * 2")?;
+    /// assert_eq!(sandbox.call::<i64>("double", (21,))?, 42);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn exec(&mut self, source: &str) -> Result<(), Error> {
         self.exec_with(source, self.budget.clone()).map(drop)
     }
@@ -325,6 +447,15 @@ impl Sandbox {
     ///
     /// # Errors
     /// As [`Sandbox::exec`].
+    ///
+    /// ```
+    /// use pycage::{Budget, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let usage = sandbox.exec_with("for i in range(10): pass", Budget::default())?;
+    /// assert!(usage.instructions > 10);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn exec_with(&mut self, source: &str, budget: Budget) -> Result<Usage, Error> {
         let script = self.compile_for_one_run("<script>", source)?;
         self.dispatch(Op::Exec(script), budget).map(|(_, usage)| usage)
@@ -334,6 +465,16 @@ impl Sandbox {
     ///
     /// # Errors
     /// [`Error::Syntax`] and [`Error::Rejected`] for what the source is; [`Error::Lost`] when the runner is.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let script = sandbox.compile("answer.py", "6 * 7")?;
+    /// assert_eq!(sandbox.run::<i64>(&script)?, 42);
+    /// assert!(sandbox.compile("broken.py", "6 *").is_err());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn compile(&self, name: &str, source: &str) -> Result<Script, Error> {
         self.compile_checked(name, source, Checks::All)
     }
@@ -422,6 +563,15 @@ impl Sandbox {
     ///
     /// # Errors
     /// [`Error::Lost`] when the runner is.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let script = sandbox.compile("answer.py", "x = 1")?;
+    /// assert!(!sandbox.disassemble(&script)?.is_empty());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn disassemble(&self, script: &Script) -> Result<String, Error> {
         #[cfg(feature = "process")]
         if let Home::Process(session) = &self.home {
@@ -435,6 +585,17 @@ impl Sandbox {
     ///
     /// # Errors
     /// As [`Sandbox::eval`].
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let script = sandbox.compile("count.py", "n = n + 1\nn")?;
+    /// sandbox.set("n", 0)?;
+    /// sandbox.run::<i64>(&script)?;
+    /// assert_eq!(sandbox.run::<i64>(&script)?, 2);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn run<T: FromValue>(&mut self, script: &Script) -> Result<T, Error> {
         self.run_with(script, self.budget.clone()).map(|(value, _)| value)
     }
@@ -443,6 +604,17 @@ impl Sandbox {
     ///
     /// # Errors
     /// As [`Sandbox::eval`].
+    ///
+    /// ```
+    /// use pycage::{Budget, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let script = sandbox.compile("answer.py", "6 * 7")?;
+    /// let (_, first) = sandbox.run_with::<i64>(&script, Budget::default())?;
+    /// let (_, second) = sandbox.run_with::<i64>(&script, Budget::default())?;
+    /// assert_eq!(first.instructions, second.instructions);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn run_with<T: FromValue>(&mut self, script: &Script, budget: Budget) -> Result<(T, Usage), Error> {
         let (value, usage) = self.dispatch(Op::Run(script.clone()), budget)?;
         Ok((T::from_value(value)?, usage))
@@ -452,6 +624,16 @@ impl Sandbox {
     ///
     /// # Errors
     /// As [`Sandbox::eval`]; [`Error::Setup`] when there is no such global.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.exec("def area(w, h): return w * h\nasync def later(): return 1")?;
+    /// assert_eq!(sandbox.call::<i64>("area", (6, 7))?, 42);
+    /// assert_eq!(sandbox.call::<i64>("later", ())?, 1);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn call<T: FromValue>(&mut self, name: &str, args: impl IntoArgs) -> Result<T, Error> {
         self.call_with(name, args, self.budget.clone()).map(|(value, _)| value)
     }
@@ -460,6 +642,16 @@ impl Sandbox {
     ///
     /// # Errors
     /// As [`Sandbox::call`].
+    ///
+    /// ```
+    /// use pycage::{Budget, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.exec("def area(w, h): return w * h")?;
+    /// let (area, usage) = sandbox.call_with::<i64>("area", (6, 7), Budget::default().instructions(50))?;
+    /// assert!(area == 42 && usage.instructions <= 50);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn call_with<T: FromValue>(
         &mut self,
         name: &str,
@@ -475,6 +667,16 @@ impl Sandbox {
     ///
     /// # Errors
     /// [`Error::Setup`] when there is none of that name; [`Error::Conversion`] when it does not become a `T`.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.exec("hp = 9")?;
+    /// assert_eq!(sandbox.get::<i64>("hp")?, 9);
+    /// assert!(sandbox.get::<i64>("mp").is_err());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn get<T: FromValue>(&mut self, name: &str) -> Result<T, Error> {
         let (value, _) = self.dispatch(Op::Get(name.to_owned()), self.budget.clone())?;
         Ok(T::from_value(value)?)
@@ -484,6 +686,16 @@ impl Sandbox {
     ///
     /// # Errors
     /// [`Error::Conversion`] when the value cannot cross; [`Error::Setup`] when the name begins with two underscores.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.set("names", vec!["ada", "bob"])?;
+    /// assert_eq!(sandbox.eval::<i64>("len(names)")?, 2);
+    /// assert!(sandbox.set("__builtins__", 1).is_err());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn set(&mut self, name: &str, value: impl IntoValue) -> Result<(), Error> {
         let op = Op::Set(name.to_owned(), value.into_value());
         self.dispatch(op, self.budget.clone()).map(drop)
@@ -493,6 +705,15 @@ impl Sandbox {
     ///
     /// # Errors
     /// [`Error::Setup`] when the name begins with two underscores.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.function("double", |x: i64| x * 2)?;
+    /// assert_eq!(sandbox.eval::<i64>("double(21)")?, 42);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn function<Args: 'static>(
         &mut self,
         name: &str,
@@ -538,6 +759,15 @@ impl Sandbox {
     ///
     /// # Errors
     /// As [`Sandbox::eval`]; [`Error::Conversion`] when the callback belongs to another sandbox.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let double: pycage::Callback = sandbox.eval("lambda x: x * 2")?;
+    /// assert_eq!(sandbox.call_function::<i64>(&double, (21,))?, 42);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn call_function<T: FromValue>(&mut self, callback: &Callback, args: impl IntoArgs) -> Result<T, Error> {
         self.call_function_with(callback, args, self.budget.clone()).map(|(value, _)| value)
     }
@@ -546,6 +776,16 @@ impl Sandbox {
     ///
     /// # Errors
     /// As [`Sandbox::call_function`].
+    ///
+    /// ```
+    /// use pycage::{Budget, Callback, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let double: Callback = sandbox.eval("lambda x: x * 2")?;
+    /// let (value, usage) = sandbox.call_function_with::<i64>(&double, (21,), Budget::default())?;
+    /// assert!(value == 42 && usage.instructions > 0);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn call_function_with<T: FromValue>(
         &mut self,
         callback: &Callback,
@@ -562,6 +802,17 @@ impl Sandbox {
     ///
     /// # Errors
     /// [`Error::Setup`] when the name begins with two underscores.
+    ///
+    /// ```
+    /// use pycage::{Budget, Progress, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.awaitable("ask")?;
+    /// sandbox.exec("async def f(): return await ask('who')")?;
+    /// let mut task = sandbox.start("f", ())?;
+    /// assert!(matches!(task.resume(Budget::default())?, Progress::Awaiting(request) if request.name == "ask"));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn awaitable(&mut self, name: &str) -> Result<(), Error> {
         self.dispatch(Op::SetAwaitable(name.to_owned()), self.budget.clone()).map(drop)
     }
@@ -572,6 +823,16 @@ impl Sandbox {
     ///
     /// # Errors
     /// [`Error::Setup`] when the system refuses a stack for another task; [`Error::Lost`] when the runner is.
+    ///
+    /// ```
+    /// use pycage::{Budget, Progress, Sandbox, Value};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.exec("def double(x): return x * 2")?;
+    /// let mut task = sandbox.start("double", (21,))?;
+    /// assert_eq!(task.resume(Budget::default())?, Progress::Done(Value::Int(42)));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn start(&mut self, name: &str, args: impl IntoArgs) -> Result<Task, Error> {
         self.start_task(Start::Call { name: name.to_owned(), args: args.into_args() })
     }
@@ -580,6 +841,16 @@ impl Sandbox {
     ///
     /// # Errors
     /// As [`Sandbox::start`].
+    ///
+    /// ```
+    /// use pycage::{Budget, Progress, Sandbox, Value};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let script = sandbox.compile("answer.py", "6 * 7")?;
+    /// let mut task = sandbox.start_script(&script)?;
+    /// assert_eq!(task.resume(Budget::default())?, Progress::Done(Value::Int(42)));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn start_script(&mut self, script: &Script) -> Result<Task, Error> {
         self.start_task(Start::Run(script.clone()))
     }
@@ -630,12 +901,32 @@ impl Sandbox {
     }
 
     /// What scripts have printed since the last time it was taken.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.exec("print('hello')")?;
+    /// assert_eq!(sandbox.take_output(), "hello\n");
+    /// assert_eq!(sandbox.take_output(), "");
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn take_output(&mut self) -> String {
         std::mem::take(&mut self.output)
     }
 
     /// What all calls so far have cost together: counts and times are sums, `peak_bytes` is the highest, `live_bytes` the
     /// last.
+    ///
+    /// ```
+    /// use pycage::{Budget, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let first = sandbox.exec_with("x = 1", Budget::default())?;
+    /// let second = sandbox.exec_with("x = 1 + x", Budget::default())?;
+    /// assert_eq!(sandbox.total_usage().instructions, first.instructions + second.instructions);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn total_usage(&self) -> Usage {
         let mut total = self.spent;
         if let Some(books) = &self.books {
@@ -645,27 +936,76 @@ impl Sandbox {
     }
 
     /// The budget of calls that are given no other.
+    ///
+    /// ```
+    /// use pycage::{Budget, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// assert_eq!(sandbox.budget(), &Budget::default());
+    /// # sandbox.exec("1")?;
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn budget(&self) -> &Budget {
         &self.budget
     }
 
     /// Replaces the budget of calls that are given no other.
+    ///
+    /// ```
+    /// use pycage::{Budget, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.set_budget(Budget::default().instructions(50));
+    /// assert!(sandbox.exec("while True: pass").is_err());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn set_budget(&mut self, budget: Budget) {
         self.budget = budget;
     }
 
     /// A handle to stop this sandbox's calls with, from any thread.
+    ///
+    /// ```
+    /// use pycage::{Error, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let cancel = sandbox.cancel_handle();
+    /// let canceller = std::thread::spawn(move || cancel.cancel());
+    /// assert!(matches!(sandbox.exec("while True: pass"), Err(Error::Cancelled(_))));
+    /// # canceller.join().unwrap();
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn cancel_handle(&self) -> Cancel {
         self.config.cancel.clone()
     }
 
     /// A view of the usage of the call that runs, as of its last checkpoint, to be read from another thread.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let view = sandbox.live_usage();
+    /// sandbox.exec("for i in range(100_000): pass")?;
+    /// assert!(view.instructions() > 0);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn live_usage(&self) -> LiveUsageView {
         LiveUsageView(self.live.clone())
     }
 
     /// What of the kernel's walls is not in force around the worker, each with the reason. Empty for a sandbox of this
     /// process, which has none.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// // A sandbox of this process has no walls that could be missing.
+    /// assert!(sandbox.lacking().is_empty());
+    /// # sandbox.exec("1")?;
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     #[cfg(feature = "process")]
     pub fn lacking(&self) -> Vec<(&'static str, String)> {
         match &self.home {
@@ -833,21 +1173,48 @@ impl fmt::Debug for Sandbox {
 }
 
 /// The usage of a running call, readable from another thread; see [`Sandbox::live_usage`].
+///
+/// ```
+/// let mut sandbox = pycage::Sandbox::new()?;
+/// let view = sandbox.live_usage();
+/// // Another thread may look while this runs.
+/// sandbox.exec("for i in range(100_000): pass")?;
+/// assert!(view.instructions() > 100_000);
+/// # Ok::<(), pycage::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LiveUsageView(Arc<LiveUsage>);
 
 impl LiveUsageView {
     /// Instructions executed as of the last checkpoint.
+    ///
+    /// ```
+    /// let view = pycage::Sandbox::new()?.live_usage();
+    /// assert_eq!(view.instructions(), 0);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn instructions(&self) -> u64 {
         self.0.instructions.load(Ordering::Relaxed)
     }
 
     /// Native steps taken as of the last checkpoint.
+    ///
+    /// ```
+    /// let view = pycage::Sandbox::new()?.live_usage();
+    /// assert_eq!(view.native_steps(), 0);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn native_steps(&self) -> u64 {
         self.0.native_steps.load(Ordering::Relaxed)
     }
 
     /// Bytes held as of the last checkpoint.
+    ///
+    /// ```
+    /// let view = pycage::Sandbox::new()?.live_usage();
+    /// assert_eq!(view.live_bytes(), 0);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn live_bytes(&self) -> u64 {
         self.0.live_bytes.load(Ordering::Relaxed)
     }

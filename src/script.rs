@@ -56,6 +56,12 @@ impl ScriptId {
 
 impl Script {
     /// The name that the script was compiled under, as it stands in tracebacks.
+    ///
+    /// ```
+    /// let script = pycage::Sandbox::new()?.compile("orc.py", "hp = 9")?;
+    /// assert_eq!(script.name(), "orc.py");
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn name(&self) -> &str {
         &self.inner.name
     }

@@ -75,6 +75,19 @@ enum State {
 }
 
 /// What a slice of a task came to.
+///
+/// ```
+/// use pycage::{Budget, Progress, Sandbox, Value};
+///
+/// let mut sandbox = Sandbox::new()?;
+/// sandbox.awaitable("ask")?;
+/// sandbox.exec("async def f():\n    print('asks')\n    return await ask() + 1")?;
+/// let mut task = sandbox.start("f", ())?;
+/// let Progress::Awaiting(request) = task.resume(Budget::default())? else { panic!("it asks") };
+/// assert_eq!(request.name, "ask");
+/// assert_eq!(task.resume_with(41, Budget::default())?, Progress::Done(Value::Int(42)));
+/// # Ok::<(), pycage::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Progress {
@@ -122,6 +135,20 @@ impl Task {
     /// # Errors
     /// Any of [`Error`] that a call can give, but for conversions; then the task has ended. [`Error::Setup`] when it had
     /// ended before, or its sandbox was dropped.
+    ///
+    /// ```
+    /// use pycage::{Budget, Progress, Sandbox, Value};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.awaitable("ask")?;
+    /// sandbox.exec("async def f():\n    print('asks')\n    return await ask() + 1")?;
+    /// let mut task = sandbox.start("f", ())?;
+    /// assert!(matches!(task.resume(Budget::default())?, Progress::Awaiting(_)));
+    /// // It goes on awaiting.
+    /// assert!(matches!(task.resume(Budget::default())?, Progress::Awaiting(_)));
+    /// # let _ = Value::None;
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn resume(&mut self, slice: Budget) -> Result<Progress, Error> {
         self.step(slice, Reply::Go)
     }
@@ -130,6 +157,18 @@ impl Task {
     ///
     /// # Errors
     /// As [`Task::resume`]; [`Error::Setup`] when the script awaits nothing.
+    ///
+    /// ```
+    /// use pycage::{Budget, Progress, Sandbox, Value};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.awaitable("ask")?;
+    /// sandbox.exec("async def f():\n    print('asks')\n    return await ask() + 1")?;
+    /// let mut task = sandbox.start("f", ())?;
+    /// task.resume(Budget::default())?;
+    /// assert_eq!(task.resume_with(41, Budget::default())?, Progress::Done(Value::Int(42)));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn resume_with(&mut self, value: impl IntoValue, slice: Budget) -> Result<Progress, Error> {
         self.awaits()?;
         self.step(slice, Reply::Value(value.into_value()))
@@ -169,16 +208,58 @@ impl Task {
     }
 
     /// What it has cost so far.
+    ///
+    /// ```
+    /// use pycage::{Budget, Progress, Sandbox, Value};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.awaitable("ask")?;
+    /// sandbox.exec("async def f():\n    print('asks')\n    return await ask() + 1")?;
+    /// let mut task = sandbox.start("f", ())?;
+    /// assert_eq!(task.usage().instructions, 0);
+    /// task.resume(Budget::default())?;
+    /// assert!(task.usage().instructions > 0);
+    /// # let _ = (Value::None, Progress::Done(Value::None));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn usage(&self) -> Usage {
         self.usage
     }
 
     /// Whether it has ended: with a value, with an error, or with its sandbox.
+    ///
+    /// ```
+    /// use pycage::{Budget, Progress, Sandbox, Value};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.awaitable("ask")?;
+    /// sandbox.exec("async def f():\n    print('asks')\n    return await ask() + 1")?;
+    /// let mut task = sandbox.start("f", ())?;
+    /// task.resume(Budget::default())?;
+    /// assert!(!task.is_done());
+    /// task.resume_with(1, Budget::default())?;
+    /// assert!(task.is_done());
+    /// # let _ = (Value::None, Progress::Done(Value::None));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn is_done(&self) -> bool {
         self.state == State::Ended
     }
 
     /// What it has printed since the last time it was taken.
+    ///
+    /// ```
+    /// use pycage::{Budget, Progress, Sandbox, Value};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.awaitable("ask")?;
+    /// sandbox.exec("async def f():\n    print('asks')\n    return await ask() + 1")?;
+    /// let mut task = sandbox.start("f", ())?;
+    /// task.resume(Budget::default())?;
+    /// assert_eq!(task.take_output(), "asks\n");
+    /// # let _ = (Value::None, Progress::Done(Value::None));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn take_output(&mut self) -> String {
         std::mem::take(&mut self.output)
     }

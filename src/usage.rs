@@ -7,6 +7,16 @@ use std::time::Duration;
 ///
 /// `instructions` and `native_steps` are exact and repeatable: the same script, input and seed give the same figures on
 /// every machine, warm or cold. Memory figures are those of the metered allocator (zero without it), times are measured.
+///
+/// ```
+/// use pycage::{Budget, Sandbox};
+///
+/// let mut sandbox = Sandbox::new()?;
+/// let (_, usage) = sandbox.eval_with::<i64>("sum(range(100))", Budget::default())?;
+/// let (_, again) = sandbox.eval_with::<i64>("sum(range(100))", Budget::default())?;
+/// assert_eq!((usage.instructions, usage.native_steps), (again.instructions, again.native_steps));
+/// # Ok::<(), pycage::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -37,6 +47,14 @@ pub struct Usage {
 
 impl Usage {
     /// What was used of a limit, in the limit's unit: a count, bytes, or milliseconds.
+    ///
+    /// ```
+    /// use pycage::{Budget, Limit, Sandbox};
+    ///
+    /// let (_, usage) = Sandbox::new()?.eval_with::<i64>("sum(range(100))", Budget::default())?;
+    /// assert_eq!(usage.of(Limit::Instructions), usage.instructions + usage.native_steps);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn of(&self, limit: Limit) -> u64 {
         match limit {
             Limit::Instructions => self.instructions + self.native_steps,

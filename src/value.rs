@@ -62,6 +62,13 @@ pub enum Value {
 
 impl Value {
     /// The value under a str key of a dict.
+    ///
+    /// ```
+    /// let value: pycage::Value = pycage::Sandbox::new()?.eval("{'hp': 9}")?;
+    /// assert_eq!(value.get("hp"), Some(&pycage::Value::Int(9)));
+    /// assert_eq!(value.get("mp"), None);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn get(&self, key: &str) -> Option<&Value> {
         match self {
             Value::Dict(items) => {
@@ -72,6 +79,10 @@ impl Value {
     }
 
     /// The name of the Python type, for messages.
+    ///
+    /// ```
+    /// assert_eq!(pycage::Value::Bytes(vec![1]).type_name(), "bytes");
+    /// ```
     pub fn type_name(&self) -> &str {
         match self {
             Value::None => "None",

@@ -12,6 +12,24 @@ use std::collections::BTreeMap;
 /// [`Kwargs`] and [`CallContext`](crate::CallContext).
 ///
 /// Implement [`FromValue`] for a type of your own, and it is one.
+///
+/// ```
+/// use pycage::{ConversionError, FromValue, Sandbox, Value};
+///
+/// // A type of one's own is a parameter as soon as it is `FromValue`.
+/// struct Percent(f64);
+///
+/// impl FromValue for Percent {
+///     fn from_value(value: Value) -> Result<Self, ConversionError> {
+///         f64::from_value(value).map(|share| Percent(share * 100.0))
+///     }
+/// }
+///
+/// let mut sandbox = Sandbox::new()?;
+/// sandbox.function("show", |percent: Percent| format!("{}%", percent.0))?;
+/// assert_eq!(sandbox.eval::<String>("show(0.5)")?, "50%");
+/// # Ok::<(), pycage::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of a host function",
     note = "parameters are types that implement `FromValue`, `&str`, `CallContext`, `Rest<T>` and `Kwargs<T>`"

@@ -42,6 +42,15 @@ impl Callback {
     }
 
     /// The name of its Python type: `function`, `method`, ...
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let callback: pycage::Callback = sandbox.eval("len")?;
+    /// assert_eq!(callback.type_name(), "builtin_function_or_method");
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn type_name(&self) -> &str {
         &self.type_name
     }

@@ -46,6 +46,16 @@ pub struct CallContext<'a> {
 
 impl CallContext<'_> {
     /// What the run has cost so far. From a worker process: as it last reported, every ten milliseconds.
+    ///
+    /// ```
+    /// use pycage::{CallContext, Callback, Error, Limit, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::builder().data(7_i64).build()?;
+    /// sandbox.function("ask", |context: CallContext| context.usage().host_calls)?;
+    /// assert_eq!(sandbox.eval::<u64>("ask() + ask()")?, 3);
+    /// # fn _used(_: Callback, _: Error, _: Limit) {}
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn usage(&self) -> Usage {
         match self.caller {
             Caller::Here(_) => fuel::usage_so_far().unwrap_or_default(),
@@ -56,6 +66,16 @@ impl CallContext<'_> {
 
     /// What the run may still use of a limit, in the limit's unit: a count, bytes, or milliseconds. Where a limit is not
     /// in force, [`u64::MAX`].
+    ///
+    /// ```
+    /// use pycage::{CallContext, Callback, Error, Limit, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::builder().data(7_i64).build()?;
+    /// sandbox.function("ask", |context: CallContext| context.remaining(Limit::HostCalls))?;
+    /// assert_eq!(sandbox.eval::<u64>("ask()")?, 999_999);
+    /// # fn _used(_: Callback, _: Error, _: Limit) {}
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn remaining(&self, limit: Limit) -> u64 {
         match self.caller {
             Caller::Here(_) => fuel::remaining(limit).unwrap_or(0),
@@ -65,6 +85,16 @@ impl CallContext<'_> {
     }
 
     /// A handle to stop this sandbox's calls with. The run that called the function stops at its next checkpoint.
+    ///
+    /// ```
+    /// use pycage::{CallContext, Callback, Error, Limit, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::builder().data(7_i64).build()?;
+    /// sandbox.function("ask", |context: CallContext| context.cancel_handle().is_cancelled())?;
+    /// assert_eq!(sandbox.eval::<bool>("ask()")?, false);
+    /// # fn _used(_: Callback, _: Error, _: Limit) {}
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn cancel_handle(&self) -> Cancel {
         match self.caller {
             Caller::Here(_) => Cancel(scope_state::current().map(|state| state.cancel.clone()).unwrap_or_default()),
@@ -75,6 +105,16 @@ impl CallContext<'_> {
 
     /// The host's own data of this sandbox, see [`SandboxBuilder::data`](crate::SandboxBuilder::data). `None` when there is
     /// none of that type.
+    ///
+    /// ```
+    /// use pycage::{CallContext, Callback, Error, Limit, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::builder().data(7_i64).build()?;
+    /// sandbox.function("ask", |context: CallContext| context.data::<i64>().copied())?;
+    /// assert_eq!(sandbox.eval::<i64>("ask()")?, 7);
+    /// # fn _used(_: Callback, _: Error, _: Limit) {}
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn data<T: Any + Send + Sync>(&self) -> Option<&T> {
         self.data.as_deref().and_then(|data| data.downcast_ref())
     }
@@ -90,6 +130,16 @@ impl CallContext<'_> {
     /// code of the script runs. [`Error::Conversion`] when a value cannot cross. [`Error::Setup`] when the callback
     /// belongs to another sandbox, and inside functions and objects that were lent by [`Sandbox::scope`](crate::Sandbox::scope),
     /// which cannot call back.
+    ///
+    /// ```
+    /// use pycage::{CallContext, Callback, Error, Limit, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::builder().data(7_i64).build()?;
+    /// sandbox.function("ask", |context: CallContext, f: Callback| -> Result<i64, Error> { context.call(&f, (20,)) })?;
+    /// assert_eq!(sandbox.eval::<i64>("ask(lambda n: n * 2)")?, 40);
+    /// # fn _used(_: Callback, _: Error, _: Limit) {}
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn call<T: FromValue>(&self, callback: &Callback, args: impl IntoArgs) -> Result<T, Error> {
         if self.lent {
             return Err(Error::Setup(

@@ -6,9 +6,27 @@ use std::fmt;
 use std::sync::Arc;
 
 /// An error of the host's own, as a host function returned it.
+///
+/// ```
+/// use pycage::{Error, Sandbox};
+///
+/// let mut sandbox = Sandbox::new()?;
+/// sandbox.function("open", || std::fs::read_to_string("/there/is/no/such"))?;
+/// let Err(Error::Exception(raised)) = sandbox.exec("open()") else { panic!("it raises") };
+/// assert!(raised.host_error.unwrap().downcast_ref::<std::io::Error>().is_some());
+/// # Ok::<(), pycage::Error>(())
+/// ```
 pub type HostError = Arc<dyn StdError + Send + Sync>;
 
 /// Why a call of a host function or a member of a host object did not answer.
+///
+/// ```
+/// use pycage::CallFailure;
+///
+/// // What a host that implements `AsyncHostFunction` itself may answer.
+/// let refused = CallFailure::Arguments("takes no arguments".to_owned());
+/// assert!(matches!(refused, CallFailure::Arguments(_)));
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum CallFailure {
@@ -24,11 +42,25 @@ pub enum CallFailure {
 ///
 /// The error of the `Result` is any that a `Box<dyn Error + Send + Sync>` can be made of: an error type, a `String`, a
 /// `&str`, a [`Raise`].
+///
+/// ```
+/// use pycage::IntoAnswer;
+///
+/// assert!(5_i64.into_answer().is_ok());
+/// assert!(Ok::<_, String>(5_i64).into_answer().is_ok());
+/// assert!(Err::<i64, _>("no").into_answer().is_err());
+/// ```
 pub trait IntoAnswer {
     /// Converts.
     ///
     /// # Errors
     /// The function's own error.
+    ///
+    /// ```
+    /// use pycage::IntoAnswer;
+    ///
+    /// assert_eq!(Err::<i64, _>("no").into_answer().unwrap_err().to_string(), "no");
+    /// ```
     fn into_answer(self) -> Result<Value, HostError>;
 }
 
@@ -77,16 +109,37 @@ pub struct Raise {
 
 impl Raise {
     /// `error` as an exception of that type.
+    ///
+    /// ```
+    /// use pycage::{ExceptionType, Raise};
+    ///
+    /// let raise = Raise::new(ExceptionType::KeyError, "no such item");
+    /// assert_eq!(raise.to_string(), "no such item");
+    /// ```
     pub fn new(exception: ExceptionType, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Raise { exception, error: HostError::from(error.into()) }
     }
 
     /// The type of the exception.
+    ///
+    /// ```
+    /// use pycage::{ExceptionType, Raise};
+    ///
+    /// let raise = Raise::new(ExceptionType::KeyError, "no such item");
+    /// assert_eq!(raise.exception(), ExceptionType::KeyError);
+    /// ```
     pub fn exception(&self) -> ExceptionType {
         self.exception
     }
 
     /// The error inside.
+    ///
+    /// ```
+    /// use pycage::{ExceptionType, Raise};
+    ///
+    /// let raise = Raise::new(ExceptionType::KeyError, "no such item");
+    /// assert_eq!(raise.error().to_string(), "no such item");
+    /// ```
     pub fn error(&self) -> &HostError {
         &self.error
     }
@@ -107,6 +160,15 @@ impl StdError for Raise {
 macro_rules! exception_types {
     ($($(#[$doc:meta])* $name:ident = $field:ident),* $(,)?) => {
         /// A Python exception that a host can raise in a script, see [`Raise`].
+        ///
+        /// ```
+        /// use pycage::{ExceptionType, Raise, Sandbox};
+        ///
+        /// let mut sandbox = Sandbox::new()?;
+        /// sandbox.function("fail", || -> Result<(), Raise> { Err(Raise::new(ExceptionType::TimeoutError, "slow")) })?;
+        /// assert!(sandbox.exec("try: fail()\nexcept TimeoutError: pass").is_ok());
+        /// # Ok::<(), pycage::Error>(())
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
         #[non_exhaustive]

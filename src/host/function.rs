@@ -71,6 +71,16 @@ pub trait HostFunction<Args>: Send {
 
 /// [`HostFunction`]s that may change what they have captured. They can be lent by
 /// [`Scope::function`](crate::Scope::function).
+///
+/// ```
+/// let mut seen = Vec::new();
+/// pycage::Sandbox::new()?.scope(|scope| {
+///     scope.function("see", |n: i64| seen.push(n))?;
+///     scope.exec("see(1)\nsee(2)")
+/// })?;
+/// assert_eq!(seen, [1, 2]);
+/// # Ok::<(), pycage::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a function that scripts can call",
     note = "write out the parameters' types; there may be up to eight, each of them `FromValue`, `&str`, `CallContext`, \

@@ -23,6 +23,18 @@ type LentFunction<'env> = Box<dyn FnMut(&mut Arguments<'_>) -> Result<Value, Cal
 /// A time in which the host lends to a sandbox what it only borrows itself; see [`Sandbox::scope`].
 ///
 /// It is also the [`Sandbox`], with all its methods.
+///
+/// ```
+/// let mut total = 0;
+/// let mut sandbox = pycage::Sandbox::new()?;
+/// sandbox.scope(|scope| {
+///     scope.function("add", |n: i64| total += n)?;
+///     scope.set("step", 3)?;
+///     scope.exec("add(step)")
+/// })?;
+/// assert_eq!(total, 3);
+/// # Ok::<(), pycage::Error>(())
+/// ```
 pub struct Scope<'scope, 'env> {
     sandbox: &'scope mut Sandbox,
     objects: Vec<AnyObject>,

@@ -28,6 +28,22 @@ use std::time::Duration;
 /// ```
 pub trait MeterHook: Send + Sync {
     /// Decides whether the run goes on.
+    ///
+    /// ```
+    /// use pycage::{HookAction, MeterHook, Sandbox, Usage};
+    ///
+    /// struct Patient;
+    ///
+    /// impl MeterHook for Patient {
+    ///     fn checkpoint(&self, usage: &Usage) -> HookAction {
+    ///         if usage.native_steps > 1_000_000 { HookAction::Stop("too much".into()) } else { HookAction::Continue }
+    ///     }
+    /// }
+    ///
+    /// let mut sandbox = Sandbox::builder().hook(Patient).build()?;
+    /// assert_eq!(sandbox.eval::<i64>("1 + 1")?, 2);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     fn checkpoint(&self, usage: &Usage) -> HookAction;
 }
 
@@ -38,6 +54,16 @@ impl<F: Fn(&Usage) -> HookAction + Send + Sync> MeterHook for F {
 }
 
 /// What a [`MeterHook`] answers.
+///
+/// ```
+/// use pycage::{Budget, HookAction, Sandbox};
+///
+/// // A budget that grows while the script needs it.
+/// let mut sandbox = Sandbox::builder().hook(|_: &pycage::Usage| HookAction::Extend(10_000)).build()?;
+/// let budget = Budget::default().instructions(1_000);
+/// assert!(sandbox.exec_with("for i in range(2_000): pass", budget).is_ok());
+/// # Ok::<(), pycage::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HookAction {
@@ -81,11 +107,24 @@ const CANCEL_POLL: Duration = Duration::from_millis(5);
 
 impl Pause {
     /// A barrier that stands.
+    ///
+    /// ```
+    /// assert_ne!(pycage::Pause::new(), pycage::Pause::new());
+    /// ```
     pub fn new() -> Self {
         Pause::default()
     }
 
     /// Lets the run go on, now and whenever it meets this barrier again.
+    ///
+    /// ```
+    /// let pause = pycage::Pause::new();
+    /// pause.lift();
+    /// let hook = move |_: &pycage::Usage| pycage::HookAction::Pause(pause.clone());
+    /// let mut sandbox = pycage::Sandbox::builder().hook(hook).build()?;
+    /// assert_eq!(sandbox.eval::<i64>("1 + 1")?, 2);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn lift(&self) {
         *self.0.lifted.lock() = true;
         self.0.changed.notify_all();
@@ -130,16 +169,42 @@ pub struct Cancel(pub(crate) Arc<AtomicBool>);
 
 impl Cancel {
     /// Asks the run to stop.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.cancel_handle().cancel();
+    /// assert!(matches!(sandbox.exec("1"), Err(pycage::Error::Cancelled(_))));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Release);
     }
 
     /// Takes a cancel back, so that later calls run.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let cancel = sandbox.cancel_handle();
+    /// cancel.cancel();
+    /// cancel.reset();
+    /// assert!(sandbox.exec("1").is_ok());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn reset(&self) {
         self.0.store(false, Ordering::Release);
     }
 
     /// Whether a cancel stands.
+    ///
+    /// ```
+    /// let cancel = pycage::Sandbox::new()?.cancel_handle();
+    /// assert!(!cancel.is_cancelled());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }

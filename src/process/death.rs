@@ -14,6 +14,12 @@ pub(crate) const PROTOCOL: i32 = 87;
 pub(crate) const NO_START: i32 = 88;
 
 /// How a process ended, as the system says it.
+///
+/// ```
+/// use pycage::process::Exit;
+///
+/// assert_ne!(Exit::Status(0), Exit::Signal(9));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exit {
@@ -36,6 +42,20 @@ impl Exit {
 }
 
 /// A worker process ended in the middle of a call, or was ended for what it did. The pool replaces it; the sandbox is lost.
+///
+/// ```
+/// use pycage::process::DeathCause;
+/// use pycage::{Error, Sandbox};
+///
+/// fn try_it(sandbox: &mut Sandbox) {
+///     if let Err(Error::Died(death)) = sandbox.exec("x = 1") {
+///         match death.cause {
+///             DeathCause::Denied => println!("it tried what the jail forbids"),
+///             other => println!("{other}: {}", death.stderr),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerDeath {
@@ -48,6 +68,20 @@ pub struct WorkerDeath {
 }
 
 /// What ended a worker.
+///
+/// ```
+/// use pycage::process::DeathCause;
+/// use pycage::{Error, Sandbox};
+///
+/// fn try_it(sandbox: &mut Sandbox) {
+///     if let Err(Error::Died(death)) = sandbox.exec("x = 1") {
+///         match death.cause {
+///             DeathCause::Denied => println!("it tried what the jail forbids"),
+///             other => println!("{other}: {}", death.stderr),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DeathCause {

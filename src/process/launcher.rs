@@ -17,15 +17,44 @@ use std::time::{Duration, Instant};
 /// shared memory, no descriptors, no common file system. A worker ends when its standard input is closed.
 ///
 /// [`Launcher`] is the ready-made one.
+///
+/// ```
+/// use pycage::process::{Launch, Launcher, Link};
+///
+/// /// Counts what it starts.
+/// struct Counting(Launcher, std::sync::atomic::AtomicUsize);
+///
+/// impl Launch for Counting {
+///     fn launch(&self) -> Result<Link, pycage::Error> {
+///         self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+///         self.0.launch()
+///     }
+/// }
+/// ```
 pub trait Launch: Send + Sync + 'static {
     /// Starts a worker. It need not have come up yet: the pool waits for its first frame, up to its start timeout.
     ///
     /// # Errors
     /// [`Error::Setup`] with what keeps it from being started.
+    ///
+    /// ```
+    /// use pycage::process::{Launch, Launcher};
+    ///
+    /// assert!(Launcher::executable("/there/is/no/such").launch().is_err());
+    /// ```
     fn launch(&self) -> Result<Link, Error>;
 }
 
 /// What a [`Launch`] answers: the two pipes, and a hold on whatever is behind them.
+///
+/// ```
+/// use pycage::process::{Link, Process};
+/// use std::sync::Arc;
+///
+/// fn over(stream: std::net::TcpStream, process: Arc<dyn Process>) -> std::io::Result<Link> {
+///     Ok(Link { input: Box::new(stream.try_clone()?), output: Box::new(stream), errors: None, process })
+/// }
+/// ```
 pub struct Link {
     /// Goes to the worker's standard input. Dropping it closes it.
     pub input: Box<dyn Write + Send>,
@@ -38,11 +67,43 @@ pub struct Link {
 }
 
 /// A hold on a worker.
+///
+/// ```
+/// use pycage::process::{Exit, Process};
+/// use std::time::Duration;
+///
+/// /// A worker on another machine, behind a connection: gone when that is.
+/// struct Remote(std::net::TcpStream);
+///
+/// impl Process for Remote {
+///     fn kill(&self) {
+///         let _ = self.0.shutdown(std::net::Shutdown::Both);
+///     }
+///
+///     fn wait(&self, _patience: Duration) -> Option<Exit> {
+///         Some(Exit::Unknown)
+///     }
+/// }
+/// ```
 pub trait Process: Send + Sync {
     /// Ends it at once, whatever it does. Does nothing where it has ended.
+    ///
+    /// ```
+    /// # fn end(process: &dyn pycage::process::Process) {
+    /// process.kill();
+    /// # }
+    /// ```
     fn kill(&self);
 
     /// Waits up to `patience` for its end, gives it back to the system, and says how it ended. `None` when it goes on.
+    ///
+    /// ```
+    /// # fn end(process: &dyn pycage::process::Process) {
+    /// if process.wait(std::time::Duration::from_millis(100)).is_none() {
+    ///     process.kill();
+    /// }
+    /// # }
+    /// ```
     fn wait(&self, patience: Duration) -> Option<Exit>;
 }
 
@@ -73,18 +134,30 @@ impl Launcher {
     /// default.
     ///
     /// On Linux it is started once, as a template that workers are forked from.
+    ///
+    /// ```
+    /// let builder = pycage::process::Pool::builder().launcher(pycage::process::Launcher::this_executable());
+    /// ```
     pub fn this_executable() -> Launcher {
         Launcher { program: Program::ThisExecutable }
     }
 
     /// Another executable with [`worker::init`] first in its `main`, or the `pycage` binary; forked from a
     /// template likewise.
+    ///
+    /// ```
+    /// let launcher = pycage::process::Launcher::executable("/usr/local/bin/pycage");
+    /// ```
     pub fn executable(path: impl Into<PathBuf>) -> Launcher {
         Launcher { program: Program::Executable(path.into()) }
     }
 
     /// A command line that ends in a worker (`pycage worker`), started once for each worker. The command gets an empty
     /// environment but for `PATH`.
+    ///
+    /// ```
+    /// let launcher = pycage::process::Launcher::command(["ssh", "worker.example", "pycage", "worker"]);
+    /// ```
     pub fn command<S: Into<OsString>>(words: impl IntoIterator<Item = S>) -> Launcher {
         Launcher { program: Program::Command(words.into_iter().map(Into::into).collect()) }
     }

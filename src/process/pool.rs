@@ -67,21 +67,46 @@ impl Pool {
     ///
     /// # Errors
     /// As [`PoolBuilder::build`].
+    ///
+    /// ```no_run
+    /// fn main() -> Result<(), pycage::Error> {
+    ///     pycage::worker::init();
+    ///     let pool = pycage::process::Pool::new()?;
+    ///     let sandbox = pycage::Sandbox::builder().pool(&pool).build()?;
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn new() -> Result<Pool, Error> {
         Pool::builder().build()
     }
 
     /// Starts to build a pool.
+    ///
+    /// ```
+    /// let builder = pycage::process::Pool::builder().size(1, 4);
+    /// ```
     pub fn builder() -> PoolBuilder {
         PoolBuilder::default()
     }
 
     /// Workers that are up, in use or idle.
+    ///
+    /// ```
+    /// # fn look(pool: &pycage::process::Pool) {
+    /// assert!(pool.workers() >= pool.idle());
+    /// # }
+    /// ```
     pub fn workers(&self) -> usize {
         self.owner.shared.state.lock().alive
     }
 
     /// Workers that wait for a sandbox.
+    ///
+    /// ```
+    /// # fn look(pool: &pycage::process::Pool) {
+    /// println!("{} of {} workers are idle", pool.idle(), pool.workers());
+    /// # }
+    /// ```
     pub fn idle(&self) -> usize {
         self.owner.shared.state.lock().idle.len()
     }
@@ -112,6 +137,12 @@ impl fmt::Debug for Pool {
 }
 
 /// Builds a [`Pool`].
+///
+/// ```
+/// use pycage::process::{Pool, Wall};
+///
+/// let builder = Pool::builder().size(4, 16).memory(512 << 20).require([Wall::Seccomp]);
+/// ```
 pub struct PoolBuilder {
     launcher: Starter,
     warm: usize,
@@ -145,6 +176,10 @@ impl Default for PoolBuilder {
 
 impl PoolBuilder {
     /// How many workers are kept up, and how many there may be at the same time.
+    ///
+    /// ```
+    /// let builder = pycage::process::Pool::builder().size(4, 16);
+    /// ```
     #[must_use]
     pub fn size(mut self, kept: usize, most: usize) -> Self {
         (self.warm, self.most) = (kept, most.max(kept).max(1));
@@ -152,6 +187,10 @@ impl PoolBuilder {
     }
 
     /// How workers are started.
+    ///
+    /// ```
+    /// let builder = pycage::process::Pool::builder().launcher(pycage::process::Launcher::executable("/usr/bin/pycage"));
+    /// ```
     #[must_use]
     pub fn launcher(mut self, launcher: Launcher) -> Self {
         self.launcher = Starter::Ready(launcher);
@@ -159,6 +198,23 @@ impl PoolBuilder {
     }
 
     /// A way of your own to start workers. What must be in force around them is then up to [`PoolBuilder::require`].
+    ///
+    /// ```
+    /// use pycage::process::{Launch, Launcher, Link};
+    ///
+    /// /// Counts what it starts.
+    /// struct Counting(Launcher, std::sync::atomic::AtomicUsize);
+    ///
+    /// impl Launch for Counting {
+    ///     fn launch(&self) -> Result<Link, pycage::Error> {
+    ///         self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    ///         self.0.launch()
+    ///     }
+    /// }
+    ///
+    /// let launch = Counting(Launcher::executable("/usr/bin/pycage"), Default::default());
+    /// let builder = pycage::process::Pool::builder().launch(launch);
+    /// ```
     #[must_use]
     pub fn launch(mut self, launch: impl Launch) -> Self {
         self.launcher = Starter::Own(Arc::new(launch));
@@ -166,6 +222,10 @@ impl PoolBuilder {
     }
 
     /// Calls after which a worker is not given to another sandbox, but replaced. 1 gives each sandbox a fresh one.
+    ///
+    /// ```
+    /// let builder = pycage::process::Pool::builder().recycle_after(1);
+    /// ```
     #[must_use]
     pub fn recycle_after(mut self, calls: u64) -> Self {
         self.recycle_after = calls;
@@ -173,6 +233,10 @@ impl PoolBuilder {
     }
 
     /// How long a worker may take to come up.
+    ///
+    /// ```
+    /// let builder = pycage::process::Pool::builder().start_timeout(std::time::Duration::from_secs(5));
+    /// ```
     #[must_use]
     pub fn start_timeout(mut self, time: Duration) -> Self {
         self.start_timeout = time;
@@ -180,6 +244,10 @@ impl PoolBuilder {
     }
 
     /// How long building a sandbox waits for a worker when all are in use.
+    ///
+    /// ```
+    /// let builder = pycage::process::Pool::builder().patience(std::time::Duration::from_secs(1));
+    /// ```
     #[must_use]
     pub fn patience(mut self, time: Duration) -> Self {
         self.patience = time;
@@ -188,6 +256,10 @@ impl PoolBuilder {
 
     /// Bytes of address space that a worker may take beyond those it has when it comes up. The wall behind the memory
     /// limit of a [`Budget`](crate::Budget), for a script that got past that: set it higher, by 64 MiB and up.
+    ///
+    /// ```
+    /// let builder = pycage::process::Pool::builder().memory(512 << 20);
+    /// ```
     #[must_use]
     pub fn memory(mut self, bytes: u64) -> Self {
         self.jail.memory = bytes;
@@ -195,6 +267,10 @@ impl PoolBuilder {
     }
 
     /// Seconds of processor time that a worker may use in its life.
+    ///
+    /// ```
+    /// let builder = pycage::process::Pool::builder().cpu_seconds(600);
+    /// ```
     #[must_use]
     pub fn cpu_seconds(mut self, seconds: u64) -> Self {
         self.jail.cpu_seconds = seconds;
@@ -202,6 +278,10 @@ impl PoolBuilder {
     }
 
     /// What must be in force around every worker: without it none is started.
+    ///
+    /// ```
+    /// let builder = pycage::process::Pool::builder().require([pycage::process::Wall::Seccomp]);
+    /// ```
     #[must_use]
     pub fn require(mut self, walls: impl IntoIterator<Item = Wall>) -> Self {
         self.require = Some(walls.into_iter().collect());
@@ -221,6 +301,14 @@ impl PoolBuilder {
     ///
     /// # Errors
     /// [`Error::Setup`] when no worker comes up, or something is not in force that is required.
+    ///
+    /// ```no_run
+    /// fn main() -> Result<(), pycage::Error> {
+    ///     pycage::worker::init();
+    ///     let pool = pycage::process::Pool::builder().size(4, 16).build()?;
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn build(self) -> Result<Pool, Error> {
         let own = matches!(self.launcher, Starter::Own(_));
         let require = match self.require {

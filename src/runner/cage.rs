@@ -43,6 +43,19 @@ pub(crate) struct SandboxId(pub u64);
 ///
 /// Its methods are those of [`Sandbox`](crate::Sandbox), with no hand-over between threads. Budgets, deadlines and
 /// the rest hold as they do there.
+///
+/// ```
+/// use pycage::{Runner, Sandbox};
+///
+/// let runner = Runner::new()?;
+/// let mut sandbox = Sandbox::builder().runner(&runner).build()?;
+/// sandbox.exec("def tick(x): return x + 1")?;
+/// let last = runner.with(move |cage| {
+///     (0..100).fold(Ok(0), |_, x| cage.call::<i64>(&mut sandbox, "tick", (x,)))
+/// })?;
+/// assert_eq!(last?, 100);
+/// # Ok::<(), pycage::Error>(())
+/// ```
 pub struct Cage<'vm> {
     pub(crate) vm: &'vm VirtualMachine,
     /// Where the thread's jobs come from, to tell the runner's own sandboxes from others.

@@ -84,6 +84,14 @@ impl Runner {
     ///
     /// # Errors
     /// [`Error::Setup`] when the operating system refuses another thread.
+    ///
+    /// ```
+    /// use pycage::{Runner, Sandbox};
+    ///
+    /// let runner = Runner::new()?;
+    /// let sandbox = Sandbox::builder().runner(&runner).build()?;
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn new() -> Result<Runner, Error> {
         if let Some(queue) = IDLE.lock().pop() {
             return Ok(Runner { lease: Arc::new(Lease { queue }) });
@@ -100,11 +108,26 @@ impl Runner {
     ///
     /// # Errors
     /// [`Error::Lost`] when the runner is retired.
+    ///
+    /// ```
+    /// use pycage::{Runner, Sandbox};
+    ///
+    /// let runner = Runner::new()?;
+    /// runner.plant_canary()?;
+    /// let mut sandbox = Sandbox::builder().runner(&runner).build()?;
+    /// assert!(sandbox.eval::<String>("_canary_secret").is_err());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn plant_canary(&self) -> Result<(), Error> {
         self.call(Duration::from_secs(10), Arc::default(), |cage, _| cage.plant_canary())?
     }
 
     /// Whether this runner still takes calls.
+    ///
+    /// ```
+    /// assert!(pycage::Runner::new()?.is_alive());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn is_alive(&self) -> bool {
         !self.lease.queue.is_retired()
     }

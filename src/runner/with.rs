@@ -151,6 +151,17 @@ impl Cage<'_> {
     ///
     /// # Errors
     /// As [`Sandbox::call`]; [`Error::Setup`] when the sandbox lives on another runner.
+    ///
+    /// ```
+    /// use pycage::{Runner, Sandbox};
+    ///
+    /// let runner = Runner::new()?;
+    /// let mut sandbox = Sandbox::builder().runner(&runner).build()?;
+    /// sandbox.exec("def f(x): return x * 2")?;
+    /// let answer = runner.with(move |cage| cage.call::<i64>(&mut sandbox, "f", (4,)))?;
+    /// assert_eq!(answer?, 8);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     #[inline]
     pub fn call<T: FromValue>(&mut self, sandbox: &mut Sandbox, name: &str, args: impl IntoArgs) -> Result<T, Error> {
         let (value, _) = sandbox.enter(self, None, |cage, place| {
@@ -211,6 +222,19 @@ impl Cage<'_> {
     ///
     /// # Errors
     /// As [`Sandbox::exec`]; [`Error::Setup`] when the sandbox lives on another runner.
+    ///
+    /// ```
+    /// use pycage::{Runner, Sandbox};
+    ///
+    /// let runner = Runner::new()?;
+    /// let mut sandbox = Sandbox::builder().runner(&runner).build()?;
+    /// let answer = runner.with(move |cage| {
+    ///     cage.exec(&mut sandbox, "x = 6 * 7")?;
+    ///     cage.get::<i64>(&mut sandbox, "x")
+    /// })?;
+    /// assert_eq!(answer?, 42);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn exec(&mut self, sandbox: &mut Sandbox, source: &str) -> Result<(), Error> {
         let script = sandbox.compile_here("<script>", source)?;
         sandbox.enter(self, None, |cage, place| cage.perform(place, Op::Exec(script))).map(drop)
@@ -220,6 +244,17 @@ impl Cage<'_> {
     ///
     /// # Errors
     /// As [`Sandbox::run`]; [`Error::Setup`] when the sandbox lives on another runner.
+    ///
+    /// ```
+    /// use pycage::{Runner, Sandbox};
+    ///
+    /// let runner = Runner::new()?;
+    /// let mut sandbox = Sandbox::builder().runner(&runner).build()?;
+    /// let script = sandbox.compile("s.py", "6 * 7")?;
+    /// let answer = runner.with(move |cage| cage.run::<i64>(&mut sandbox, &script))?;
+    /// assert_eq!(answer?, 42);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn run<T: FromValue>(&mut self, sandbox: &mut Sandbox, script: &Script) -> Result<T, Error> {
         let op = Op::Run(script.clone());
         let (value, _) = sandbox.enter(self, None, |cage, place| cage.perform(place, op))?;
@@ -230,6 +265,17 @@ impl Cage<'_> {
     ///
     /// # Errors
     /// As [`Sandbox::get`]; [`Error::Setup`] when the sandbox lives on another runner.
+    ///
+    /// ```
+    /// use pycage::{Runner, Sandbox};
+    ///
+    /// let runner = Runner::new()?;
+    /// let mut sandbox = Sandbox::builder().runner(&runner).build()?;
+    /// sandbox.set("x", 3)?;
+    /// let answer = runner.with(move |cage| cage.get::<i64>(&mut sandbox, "x"))?;
+    /// assert_eq!(answer?, 3);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn get<T: FromValue>(&mut self, sandbox: &mut Sandbox, name: &str) -> Result<T, Error> {
         let op = Op::Get(name.to_owned());
         let (value, _) = sandbox.enter(self, None, |cage, place| cage.perform(place, op))?;
@@ -240,6 +286,19 @@ impl Cage<'_> {
     ///
     /// # Errors
     /// As [`Sandbox::set`]; [`Error::Setup`] when the sandbox lives on another runner.
+    ///
+    /// ```
+    /// use pycage::{Runner, Sandbox};
+    ///
+    /// let runner = Runner::new()?;
+    /// let mut sandbox = Sandbox::builder().runner(&runner).build()?;
+    /// let answer = runner.with(move |cage| {
+    ///     cage.set(&mut sandbox, "x", 3)?;
+    ///     cage.get::<i64>(&mut sandbox, "x")
+    /// })?;
+    /// assert_eq!(answer?, 3);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn set(&mut self, sandbox: &mut Sandbox, name: &str, value: impl IntoValue) -> Result<(), Error> {
         let op = Op::Set(name.to_owned(), value.into_value());
         sandbox.enter(self, None, |cage, place| cage.perform(place, op)).map(drop)
@@ -302,6 +361,22 @@ impl Cage<'_> {
     ///
     /// # Errors
     /// As [`Task::resume_with`]; [`Error::Setup`] when the task lives on another runner.
+    ///
+    /// ```
+    /// use pycage::{Budget, Progress, Runner, Sandbox, Value};
+    ///
+    /// let runner = Runner::new()?;
+    /// let mut sandbox = Sandbox::builder().runner(&runner).build()?;
+    /// sandbox.awaitable("ask")?;
+    /// sandbox.exec("async def f(): return await ask() + 1")?;
+    /// let mut task = sandbox.start("f", ())?;
+    /// let progress = runner.with(move |cage| {
+    ///     cage.resume(&mut task, Budget::default())?;
+    ///     cage.resume_with(&mut task, 41, Budget::default())
+    /// })?;
+    /// assert_eq!(progress?, Progress::Done(Value::Int(42)));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn resume_with(&mut self, task: &mut Task, value: impl IntoValue, slice: Budget) -> Result<Progress, Error> {
         task.step_on(self, slice, Reply::Value(value.into_value()))
     }

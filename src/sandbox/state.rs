@@ -11,6 +11,15 @@ use std::collections::BTreeMap;
 ///
 /// With the feature `serde` it can be written and read with any format of serde's, JSON among them, and comes back exactly
 /// as it was: tuples, sets, bytes, big ints, non-finite floats and keys of any kind.
+///
+/// ```
+/// let mut sandbox = pycage::Sandbox::new()?;
+/// sandbox.exec("hp = 9\ndef f(): pass")?;
+/// let snapshot = sandbox.snapshot()?;
+/// assert_eq!(snapshot.globals.len(), 1);
+/// assert_eq!(snapshot.left_out.len(), 1);
+/// # Ok::<(), pycage::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Snapshot {
@@ -21,6 +30,16 @@ pub struct Snapshot {
 }
 
 /// What came of [`Sandbox::reload`].
+///
+/// ```
+/// let mut sandbox = pycage::Sandbox::new()?;
+/// sandbox.exec("hp = 9")?;
+/// let script = sandbox.compile("v2", "hp = 0\ndef heal(): return hp + 1")?;
+/// let reloaded = sandbox.reload(&script)?;
+/// assert_eq!(reloaded.kept, ["hp"]);
+/// assert_eq!(sandbox.call::<i64>("heal", ())?, 10);
+/// # Ok::<(), pycage::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reloaded {
@@ -68,6 +87,16 @@ impl Sandbox {
     /// # Errors
     /// [`Error::Conversion`] when a value is over the policy's limits on values, or is no plain data; [`Error::Setup`] when
     /// a name begins with two underscores.
+    ///
+    /// ```
+    /// let mut sandbox = pycage::Sandbox::new()?;
+    /// sandbox.exec("hp = 9")?;
+    /// let before = sandbox.snapshot()?;
+    /// sandbox.exec("hp = 0")?;
+    /// sandbox.restore(&before)?;
+    /// assert_eq!(sandbox.get::<i64>("hp")?, 9);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         let globals = snapshot.globals.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         self.dispatch(Op::Restore(globals), self.budget.clone()).map(drop)

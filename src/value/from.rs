@@ -24,9 +24,32 @@ pub trait FromValue: Sized {
     ///
     /// # Errors
     /// [`ConversionError`] when the value is of another type or out of range.
+    ///
+    /// ```
+    /// use pycage::{ConversionError, FromValue, Value};
+    ///
+    /// struct Point(i64, i64);
+    ///
+    /// impl FromValue for Point {
+    ///     fn from_value(value: Value) -> Result<Self, ConversionError> {
+    ///         <(i64, i64)>::from_value(value).map(|(x, y)| Point(x, y))
+    ///     }
+    /// }
+    ///
+    /// let Point(x, y) = pycage::Sandbox::new()?.eval("(3, 4)")?;
+    /// assert_eq!(x + y, 7);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     fn from_value(value: Value) -> Result<Self, ConversionError>;
 
     /// What a parameter of this type becomes that a script leaves out. `None`: it may not be left out.
+    ///
+    /// ```
+    /// use pycage::FromValue;
+    ///
+    /// assert_eq!(Option::<i64>::missing(), Some(None));
+    /// assert_eq!(i64::missing(), None);
+    /// ```
     fn missing() -> Option<Self> {
         None
     }

@@ -15,6 +15,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 /// ```
 pub trait IntoValue {
     /// Converts.
+    ///
+    /// ```
+    /// use pycage::{IntoValue, Value};
+    ///
+    /// struct Point(i64, i64);
+    ///
+    /// impl IntoValue for Point {
+    ///     fn into_value(self) -> Value {
+    ///         (self.0, self.1).into_value()
+    ///     }
+    /// }
+    /// assert_eq!(Point(3, 4).into_value().to_string(), "(3, 4)");
+    /// ```
     fn into_value(self) -> Value;
 }
 
@@ -156,6 +169,13 @@ impl<T: IntoValue> IntoValue for BTreeSet<T> {
 /// ```
 pub trait IntoArgs {
     /// Converts.
+    ///
+    /// ```
+    /// use pycage::IntoArgs;
+    ///
+    /// assert_eq!((1, "a").into_args().len(), 2);
+    /// assert!(().into_args().is_empty());
+    /// ```
     fn into_args(self) -> Vec<Value>;
 
     /// Converts one after the other, with no list made of them.

@@ -41,6 +41,15 @@ impl Default for ValueLimits {
 
 impl ValueLimits {
     /// How deep values may nest. At most 512.
+    ///
+    /// ```
+    /// use pycage::{Policy, Sandbox, Value, ValueLimits};
+    ///
+    /// let policy = Policy::default().value_limits(ValueLimits::default().depth(2));
+    /// let mut sandbox = Sandbox::builder().policy(policy).build()?;
+    /// assert!(sandbox.eval::<Value>("[[[1]]]").is_err());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     #[must_use]
     pub fn depth(mut self, levels: usize) -> Self {
         self.depth = levels.min(MAX_DEPTH);
@@ -48,6 +57,15 @@ impl ValueLimits {
     }
 
     /// How many values may cross at once, those inside of others among them.
+    ///
+    /// ```
+    /// use pycage::{Policy, Sandbox, Value, ValueLimits};
+    ///
+    /// let policy = Policy::default().value_limits(ValueLimits::default().items(2));
+    /// let mut sandbox = Sandbox::builder().policy(policy).build()?;
+    /// assert!(sandbox.eval::<Value>("[1, 2, 3]").is_err());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     #[must_use]
     pub fn items(mut self, count: usize) -> Self {
         self.items = count;
@@ -55,6 +73,15 @@ impl ValueLimits {
     }
 
     /// How many bytes of text, bytes and big ints may cross at once.
+    ///
+    /// ```
+    /// use pycage::{Policy, Sandbox, Value, ValueLimits};
+    ///
+    /// let policy = Policy::default().value_limits(ValueLimits::default().bytes(2));
+    /// let mut sandbox = Sandbox::builder().policy(policy).build()?;
+    /// assert!(sandbox.eval::<Value>("'abc'").is_err());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     #[must_use]
     pub fn bytes(mut self, bytes: usize) -> Self {
         self.bytes = bytes;

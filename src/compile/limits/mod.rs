@@ -44,6 +44,16 @@ macro_rules! source_limits {
         /// A source over a limit is refused as [`Error::Rejected`](crate::Error::Rejected), before the work that the limit
         /// bounds is done; the rejection carries the value and the limit. The defaults fit any plugin written by hand, and
         /// hold the time and memory of a compilation in check. Setters take and return the limits, so they chain.
+        ///
+        /// ```
+        /// use pycage::{Error, Policy, Sandbox, SourceLimits};
+        ///
+        /// let limits = SourceLimits::default().definitions(1).tokens(1_000);
+        /// let mut sandbox = Sandbox::builder().policy(Policy::default().source_limits(limits)).build()?;
+        /// assert!(sandbox.exec("def one(): pass").is_ok());
+        /// assert!(matches!(sandbox.exec("def one(): pass\ndef two(): pass"), Err(Error::Rejected(_))));
+        /// # Ok::<(), Error>(())
+        /// ```
         #[derive(Clone, Debug, PartialEq, Eq)]
         #[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
         pub struct SourceLimits {
@@ -61,6 +71,11 @@ macro_rules! source_limits {
                 $(#[$doc])*
                 #[doc = ""]
                 #[doc = concat!("Rule `", $name, "`, by default ", stringify!($default), ".")]
+                #[doc = ""]
+                #[doc = "```"]
+                #[doc = concat!("let limits = pycage::SourceLimits::default().", stringify!($field), "(7);")]
+                #[doc = "assert_ne!(limits, pycage::SourceLimits::default());"]
+                #[doc = "```"]
                 #[must_use]
                 pub fn $field(mut self, max: u64) -> Self {
                     self.$field = max;

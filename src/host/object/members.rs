@@ -21,6 +21,24 @@ type ErasedIter<T> = Box<dyn Fn(&mut T, &mut Arguments<'_>) -> Result<Items, Cal
 /// Names follow the rules for names in scripts: one that begins with an underscore, or that leads into the interpreter, is
 /// refused when the object is handed to a script, with [`Error::Setup`](crate::Error::Setup). A name that is listed twice
 /// is what it was listed as last.
+///
+/// ```
+/// use pycage::{Handle, HostObject, Members, Sandbox};
+///
+/// struct Dice { sides: u32 }
+///
+/// impl HostObject for Dice {
+///     const NAME: &'static str = "Dice";
+///     fn members(members: &mut Members<Self>) {
+///         members.field("sides", |dice| dice.sides).method("half", |dice: &Dice| dice.sides / 2);
+///     }
+/// }
+///
+/// let mut sandbox = Sandbox::new()?;
+/// sandbox.set("dice", Handle::new(Dice { sides: 6 }))?;
+/// assert_eq!(sandbox.eval::<u32>("dice.sides + dice.half()")?, 9);
+/// # Ok::<(), pycage::Error>(())
+/// ```
 pub struct Members<T> {
     pub(crate) methods: HashMap<String, Erased<T>>,
     pub(crate) getters: HashMap<String, Erased<T>>,
@@ -48,6 +66,14 @@ pub(crate) enum Operator {
 
 /// Methods of a host object: closures that take `&T` or `&mut T` and then what a [`HostFunction`](crate::HostFunction)
 /// takes.
+///
+/// ```
+/// use pycage::{HostMethod, Members};
+///
+/// fn twice<T, Args>(members: &mut Members<T>, method: impl HostMethod<T, Args> + Clone) {
+///     members.method("go", method.clone()).method("start", method);
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a method of a host object",
     note = "write out the types of all parameters, the first of them `&T` for `method` and `&mut T` for `method_mut`",
@@ -132,6 +158,22 @@ impl<T> Members<T> {
     }
 
     /// A method: `object.name(...)`. The closure takes `&T` or `&mut T` first.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members, Sandbox};
+    /// # struct Bag(Vec<i64>);
+    /// # impl HostObject for Bag {
+    /// #     const NAME: &'static str = "Bag";
+    /// #     fn members(members: &mut Members<Self>) { list(members) }
+    /// # }
+    /// fn list(members: &mut Members<Bag>) {
+    ///     members.method("total", |bag: &Bag| bag.0.iter().sum::<i64>()).method("put", |bag: &mut Bag, x: i64| bag.0.push(x));
+    /// }
+    /// # let mut sandbox = Sandbox::new()?;
+    /// # sandbox.set("bag", Handle::new(Bag(vec![3, 4])))?;
+    /// assert_eq!(sandbox.eval::<i64>("bag.put(5)\nbag.total()")?, 12);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn method<Args>(&mut self, name: &str, method: impl HostMethod<T, Args>) -> &mut Self {
         self.check(name);
         self.getters.remove(name);
@@ -141,6 +183,22 @@ impl<T> Members<T> {
     }
 
     /// A property that scripts read: `object.name`.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members, Sandbox};
+    /// # struct Bag(Vec<i64>);
+    /// # impl HostObject for Bag {
+    /// #     const NAME: &'static str = "Bag";
+    /// #     fn members(members: &mut Members<Self>) { list(members) }
+    /// # }
+    /// fn list(members: &mut Members<Bag>) {
+    ///     members.field("first", |bag| bag.0[0]);
+    /// }
+    /// # let mut sandbox = Sandbox::new()?;
+    /// # sandbox.set("bag", Handle::new(Bag(vec![3, 4])))?;
+    /// assert_eq!(sandbox.eval::<i64>("bag.first")?, 3);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn field<A: IntoAnswer>(&mut self, name: &str, get: impl Fn(&T) -> A + Send + Sync + 'static) -> &mut Self {
         self.check(name);
         self.methods.remove(name);
@@ -151,6 +209,22 @@ impl<T> Members<T> {
     }
 
     /// A property that scripts read and set: `object.name = value`.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members, Sandbox};
+    /// # struct Bag(Vec<i64>);
+    /// # impl HostObject for Bag {
+    /// #     const NAME: &'static str = "Bag";
+    /// #     fn members(members: &mut Members<Self>) { list(members) }
+    /// # }
+    /// fn list(members: &mut Members<Bag>) {
+    ///     members.field_mut("first", |bag| bag.0[0], |bag, x: i64| bag.0[0] = x);
+    /// }
+    /// # let mut sandbox = Sandbox::new()?;
+    /// # sandbox.set("bag", Handle::new(Bag(vec![3, 4])))?;
+    /// assert_eq!(sandbox.eval::<i64>("bag.first += 7\nbag.first")?, 10);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn field_mut<A: IntoAnswer, V: FromValue, S: IntoAnswer>(
         &mut self,
         name: &str,
@@ -167,11 +241,43 @@ impl<T> Members<T> {
     }
 
     /// `len(object)`, and whether the object is true.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members, Sandbox};
+    /// # struct Bag(Vec<i64>);
+    /// # impl HostObject for Bag {
+    /// #     const NAME: &'static str = "Bag";
+    /// #     fn members(members: &mut Members<Self>) { list(members) }
+    /// # }
+    /// fn list(members: &mut Members<Bag>) {
+    ///     members.len(|bag| bag.0.len());
+    /// }
+    /// # let mut sandbox = Sandbox::new()?;
+    /// # sandbox.set("bag", Handle::new(Bag(vec![3, 4])))?;
+    /// assert_eq!(sandbox.eval::<i64>("len(bag)")?, 2);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn len(&mut self, len: impl Fn(&T) -> usize + Send + Sync + 'static) -> &mut Self {
         self.operator(Operator::Len, move |this, args| answer(args, || len(this)))
     }
 
     /// `object[key]`.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members, Sandbox};
+    /// # struct Bag(Vec<i64>);
+    /// # impl HostObject for Bag {
+    /// #     const NAME: &'static str = "Bag";
+    /// #     fn members(members: &mut Members<Self>) { list(members) }
+    /// # }
+    /// fn list(members: &mut Members<Bag>) {
+    ///     members.index(|bag, at: usize| bag.0.get(at).copied());
+    /// }
+    /// # let mut sandbox = Sandbox::new()?;
+    /// # sandbox.set("bag", Handle::new(Bag(vec![3, 4])))?;
+    /// assert_eq!(sandbox.eval::<i64>("bag[1]")?, 4);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn index<K: FromValue, A: IntoAnswer>(
         &mut self,
         index: impl Fn(&T, K) -> A + Send + Sync + 'static,
@@ -183,6 +289,22 @@ impl<T> Members<T> {
     }
 
     /// `object[key] = value`.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members, Sandbox};
+    /// # struct Bag(Vec<i64>);
+    /// # impl HostObject for Bag {
+    /// #     const NAME: &'static str = "Bag";
+    /// #     fn members(members: &mut Members<Self>) { list(members) }
+    /// # }
+    /// fn list(members: &mut Members<Bag>) {
+    ///     members.index(|bag, at: usize| bag.0[at]).set_index(|bag, at: usize, x: i64| bag.0[at] = x);
+    /// }
+    /// # let mut sandbox = Sandbox::new()?;
+    /// # sandbox.set("bag", Handle::new(Bag(vec![3, 4])))?;
+    /// assert_eq!(sandbox.eval::<i64>("bag[1] = 9\nbag[1]")?, 9);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn set_index<K: FromValue, V: FromValue, A: IntoAnswer>(
         &mut self,
         set: impl Fn(&mut T, K, V) -> A + Send + Sync + 'static,
@@ -195,6 +317,22 @@ impl<T> Members<T> {
     }
 
     /// `del object[key]`.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members, Sandbox};
+    /// # struct Bag(Vec<i64>);
+    /// # impl HostObject for Bag {
+    /// #     const NAME: &'static str = "Bag";
+    /// #     fn members(members: &mut Members<Self>) { list(members) }
+    /// # }
+    /// fn list(members: &mut Members<Bag>) {
+    ///     members.len(|bag| bag.0.len()).del_index(|bag, at: usize| drop(bag.0.remove(at)));
+    /// }
+    /// # let mut sandbox = Sandbox::new()?;
+    /// # sandbox.set("bag", Handle::new(Bag(vec![3, 4])))?;
+    /// assert_eq!(sandbox.eval::<i64>("del bag[0]\nlen(bag)")?, 1);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn del_index<K: FromValue, A: IntoAnswer>(
         &mut self,
         delete: impl Fn(&mut T, K) -> A + Send + Sync + 'static,
@@ -206,6 +344,22 @@ impl<T> Members<T> {
     }
 
     /// `item in object`. What is not a `K` is not in it.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members, Sandbox};
+    /// # struct Bag(Vec<i64>);
+    /// # impl HostObject for Bag {
+    /// #     const NAME: &'static str = "Bag";
+    /// #     fn members(members: &mut Members<Self>) { list(members) }
+    /// # }
+    /// fn list(members: &mut Members<Bag>) {
+    ///     members.contains(|bag, x: i64| bag.0.contains(&x));
+    /// }
+    /// # let mut sandbox = Sandbox::new()?;
+    /// # sandbox.set("bag", Handle::new(Bag(vec![3, 4])))?;
+    /// assert_eq!(sandbox.eval::<bool>("4 in bag")?, true);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn contains<K: FromValue>(&mut self, contains: impl Fn(&T, K) -> bool + Send + Sync + 'static) -> &mut Self {
         self.operator(Operator::Contains, move |this, args| match K::take(args) {
             Ok(item) => answer(args, || contains(this, item)),
@@ -215,6 +369,22 @@ impl<T> Members<T> {
 
     /// `for item in object`. What is iterated over stands on its own: it cannot borrow from the object. Each step costs the
     /// script a native step. What it takes in memory is the host's, so a sandbox has at most 1,000 such iterators at a time.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members, Sandbox};
+    /// # struct Bag(Vec<i64>);
+    /// # impl HostObject for Bag {
+    /// #     const NAME: &'static str = "Bag";
+    /// #     fn members(members: &mut Members<Self>) { list(members) }
+    /// # }
+    /// fn list(members: &mut Members<Bag>) {
+    ///     members.iter(|bag| bag.0.clone());
+    /// }
+    /// # let mut sandbox = Sandbox::new()?;
+    /// # sandbox.set("bag", Handle::new(Bag(vec![3, 4])))?;
+    /// assert_eq!(sandbox.eval::<i64>("sorted(bag, reverse=True)[0]")?, 4);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn iter<I>(&mut self, iter: impl Fn(&T) -> I + Send + Sync + 'static) -> &mut Self
     where
         I: IntoIterator<Item: IntoValue + 'static, IntoIter: Send + 'static>,
@@ -227,6 +397,22 @@ impl<T> Members<T> {
 
     /// `object == other`. An object is always equal to itself, without a question to the host; what is not a `K` is not
     /// equal to it. An object with an `eq` and no `hash` is not hashable.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members, Sandbox};
+    /// # struct Bag(Vec<i64>);
+    /// # impl HostObject for Bag {
+    /// #     const NAME: &'static str = "Bag";
+    /// #     fn members(members: &mut Members<Self>) { list(members) }
+    /// # }
+    /// fn list(members: &mut Members<Bag>) {
+    ///     members.eq(|bag, other: Vec<i64>| bag.0 == other);
+    /// }
+    /// # let mut sandbox = Sandbox::new()?;
+    /// # sandbox.set("bag", Handle::new(Bag(vec![3, 4])))?;
+    /// assert_eq!(sandbox.eval::<bool>("bag == [3, 4]")?, true);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn eq<K: FromValue>(&mut self, eq: impl Fn(&T, K) -> bool + Send + Sync + 'static) -> &mut Self {
         self.operator(Operator::Eq, move |this, args| match K::take(args) {
             Ok(other) => answer(args, || eq(this, other)),
@@ -236,6 +422,22 @@ impl<T> Members<T> {
 
     /// `object < other` and its kin, and `==` where there is no [`eq`](Members::eq). `None`, or an `other` that is not a `K`,
     /// is not comparable.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members, Sandbox};
+    /// # struct Bag(Vec<i64>);
+    /// # impl HostObject for Bag {
+    /// #     const NAME: &'static str = "Bag";
+    /// #     fn members(members: &mut Members<Self>) { list(members) }
+    /// # }
+    /// fn list(members: &mut Members<Bag>) {
+    ///     members.compare(|bag, size: usize| Some(bag.0.len().cmp(&size)));
+    /// }
+    /// # let mut sandbox = Sandbox::new()?;
+    /// # sandbox.set("bag", Handle::new(Bag(vec![3, 4])))?;
+    /// assert_eq!(sandbox.eval::<bool>("bag < 3")?, true);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn compare<K: FromValue>(
         &mut self,
         compare: impl Fn(&T, K) -> Option<Ordering> + Send + Sync + 'static,
@@ -247,16 +449,64 @@ impl<T> Members<T> {
     }
 
     /// `hash(object)`: equal objects must have the same.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members, Sandbox};
+    /// # struct Bag(Vec<i64>);
+    /// # impl HostObject for Bag {
+    /// #     const NAME: &'static str = "Bag";
+    /// #     fn members(members: &mut Members<Self>) { list(members) }
+    /// # }
+    /// fn list(members: &mut Members<Bag>) {
+    ///     members.hash(|bag| bag.0.len() as i64);
+    /// }
+    /// # let mut sandbox = Sandbox::new()?;
+    /// # sandbox.set("bag", Handle::new(Bag(vec![3, 4])))?;
+    /// assert_eq!(sandbox.eval::<i64>("hash(bag)")?, 2);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn hash(&mut self, hash: impl Fn(&T) -> i64 + Send + Sync + 'static) -> &mut Self {
         self.operator(Operator::Hash, move |this, args| answer(args, || hash(this)))
     }
 
     /// `repr(object)`, and `str(object)`. Without it, `<Name object>`.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members, Sandbox};
+    /// # struct Bag(Vec<i64>);
+    /// # impl HostObject for Bag {
+    /// #     const NAME: &'static str = "Bag";
+    /// #     fn members(members: &mut Members<Self>) { list(members) }
+    /// # }
+    /// fn list(members: &mut Members<Bag>) {
+    ///     members.repr(|bag| format!("<Bag of {}>", bag.0.len()));
+    /// }
+    /// # let mut sandbox = Sandbox::new()?;
+    /// # sandbox.set("bag", Handle::new(Bag(vec![3, 4])))?;
+    /// assert_eq!(sandbox.eval::<String>("repr(bag)")?, "<Bag of 2>");
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn repr(&mut self, repr: impl Fn(&T) -> String + Send + Sync + 'static) -> &mut Self {
         self.operator(Operator::Repr, move |this, args| answer(args, || repr(this)))
     }
 
     /// `object(...)`.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members, Sandbox};
+    /// # struct Bag(Vec<i64>);
+    /// # impl HostObject for Bag {
+    /// #     const NAME: &'static str = "Bag";
+    /// #     fn members(members: &mut Members<Self>) { list(members) }
+    /// # }
+    /// fn list(members: &mut Members<Bag>) {
+    ///     members.call(|bag: &Bag, x: i64| bag.0[0] * x);
+    /// }
+    /// # let mut sandbox = Sandbox::new()?;
+    /// # sandbox.set("bag", Handle::new(Bag(vec![3, 4])))?;
+    /// assert_eq!(sandbox.eval::<i64>("bag(5)")?, 15);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
     pub fn call<Args>(&mut self, call: impl HostMethod<T, Args>) -> &mut Self {
         self.operator(Operator::Call, move |this, args| call.invoke(this, args))
     }

@@ -81,6 +81,19 @@ pub trait HostObject: Sized + Send {
     const NAME: &'static str;
 
     /// Lists the members. Asked once for a type whose objects are owned, and each time one is lent.
+    ///
+    /// ```
+    /// use pycage::{HostObject, Members};
+    ///
+    /// struct Door { open: bool }
+    ///
+    /// impl HostObject for Door {
+    ///     const NAME: &'static str = "Door";
+    ///     fn members(members: &mut Members<Self>) {
+    ///         members.field_mut("open", |door| door.open, |door, open: bool| door.open = open);
+    ///     }
+    /// }
+    /// ```
     fn members(members: &mut Members<Self>);
 }
 
@@ -116,6 +129,14 @@ pub struct Handle<T> {
 
 impl<T: HostObject + 'static> Handle<T> {
     /// An object for scripts to use.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members};
+    /// # struct Door(bool);
+    /// # impl HostObject for Door { const NAME: &'static str = "Door"; fn members(_: &mut Members<Self>) {} }
+    /// let door = Handle::new(Door(true));
+    /// assert_eq!(door, door.clone());
+    /// ```
     pub fn new(value: T) -> Self {
         let class = class_of::<T>();
         let table = class.table.clone();
@@ -129,6 +150,17 @@ impl<T: HostObject + 'static> Handle<T> {
     /// # Errors
     /// [`InUse`] when this thread uses it already (a member that calls out to something that uses the object again), or
     /// when another one uses it for longer than a tenth of a second.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members};
+    /// # struct Door(bool);
+    /// # impl HostObject for Door { const NAME: &'static str = "Door"; fn members(_: &mut Members<Self>) {} }
+    /// let door = Handle::new(Door(true));
+    /// door.borrow().unwrap().0 = false;
+    /// let used = door.borrow().unwrap();
+    /// assert!(!used.0);
+    /// assert!(door.borrow().is_err());
+    /// ```
     pub fn borrow(&self) -> Result<Borrowed<'_, T>, InUse> {
         let held = self.object.inner.body.lock(|free| free()).map_err(|_| InUse { type_name: T::NAME })?;
         Ok(Borrowed { held, marker: PhantomData })
@@ -137,6 +169,13 @@ impl<T: HostObject + 'static> Handle<T> {
 
 impl<T> Handle<T> {
     /// The handle without its type.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members};
+    /// # struct Door(bool);
+    /// # impl HostObject for Door { const NAME: &'static str = "Door"; fn members(_: &mut Members<Self>) {} }
+    /// assert_eq!(Handle::new(Door(true)).as_any().type_name(), "Door");
+    /// ```
     pub fn as_any(&self) -> &AnyObject {
         &self.object
     }
@@ -181,6 +220,16 @@ impl<T: HostObject + 'static> FromValue for Handle<T> {
 }
 
 /// A use of a host object, until it is dropped. See [`Handle::borrow`].
+///
+/// ```
+/// # use pycage::{Handle, HostObject, Members};
+/// # struct Door(bool);
+/// # impl HostObject for Door { const NAME: &'static str = "Door"; fn members(_: &mut Members<Self>) {} }
+/// let door = Handle::new(Door(true));
+/// let mut used = door.borrow().unwrap();
+/// used.0 = !used.0;
+/// assert!(!used.0);
+/// ```
 pub struct Borrowed<'a, T> {
     held: Held<'a, Box<dyn Body>>,
     marker: PhantomData<T>,
@@ -207,6 +256,15 @@ impl<T: HostObject + 'static> DerefMut for Borrowed<'_, T> {
 }
 
 /// A host object that is in use, see [`Handle::borrow`].
+///
+/// ```
+/// # use pycage::{Handle, HostObject, Members};
+/// # struct Door(bool);
+/// # impl HostObject for Door { const NAME: &'static str = "Door"; fn members(_: &mut Members<Self>) {} }
+/// let door = Handle::new(Door(true));
+/// let _used = door.borrow().unwrap();
+/// assert_eq!(door.borrow().err().unwrap().to_string(), "the Door is in use");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {type_name} is in use")]
 #[non_exhaustive]
@@ -247,6 +305,13 @@ impl AnyObject {
     }
 
     /// The name of its type.
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members};
+    /// # struct Door(bool);
+    /// # impl HostObject for Door { const NAME: &'static str = "Door"; fn members(_: &mut Members<Self>) {} }
+    /// assert_eq!(Handle::new(Door(true)).as_any().type_name(), "Door");
+    /// ```
     pub fn type_name(&self) -> &str {
         self.inner.table.type_name
     }
@@ -255,6 +320,14 @@ impl AnyObject {
     ///
     /// # Errors
     /// The handle as it is, when its object is of another type, or was lent by [`Sandbox::scope`](crate::Sandbox::scope).
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members};
+    /// # struct Door(bool);
+    /// # impl HostObject for Door { const NAME: &'static str = "Door"; fn members(_: &mut Members<Self>) {} }
+    /// let any = Handle::new(Door(true)).as_any().clone();
+    /// assert!(any.downcast::<Door>().is_ok());
+    /// ```
     pub fn downcast<T: HostObject + 'static>(self) -> Result<Handle<T>, AnyObject> {
         if self.inner.type_id == Some(TypeId::of::<T>()) {
             Ok(Handle { object: self, marker: PhantomData })

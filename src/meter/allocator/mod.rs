@@ -52,6 +52,14 @@ pub struct MeteredAlloc<A = System> {
 
 impl MeteredAlloc<System> {
     /// Meters the operating system's allocator.
+    ///
+    /// ```
+    /// #[global_allocator]
+    /// static ALLOCATOR: pycage::MeteredAlloc = pycage::MeteredAlloc::system();
+    /// # fn main() -> Result<(), pycage::Error> {
+    /// assert!(pycage::Sandbox::new()?.enforced().contains(&"memory"));
+    /// # Ok(()) }
+    /// ```
     pub const fn system() -> Self {
         MeteredAlloc { inner: System }
     }
@@ -59,6 +67,14 @@ impl MeteredAlloc<System> {
 
 impl<A> MeteredAlloc<A> {
     /// Meters `inner`, for example mimalloc.
+    ///
+    /// ```
+    /// use std::alloc::System;
+    ///
+    /// #[global_allocator]
+    /// static ALLOCATOR: pycage::MeteredAlloc<System> = pycage::MeteredAlloc::new(System);
+    /// # fn main() {}
+    /// ```
     pub const fn new(inner: A) -> Self {
         MeteredAlloc { inner }
     }

@@ -17,6 +17,12 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Something that the kernel enforces around a worker process.
+///
+/// ```
+/// use pycage::process::{Pool, Wall};
+///
+/// let builder = Pool::builder().require([Wall::Seccomp, Wall::LandlockFiles, Wall::NetworkNamespace]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Wall {
@@ -52,6 +58,10 @@ pub enum Wall {
 
 impl Wall {
     /// The name, as [`Sandbox::enforced`](crate::Sandbox::enforced) and the command line have it.
+    ///
+    /// ```
+    /// assert_eq!(pycage::process::Wall::Seccomp.name(), "seccomp");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Wall::Rlimits => "rlimits",

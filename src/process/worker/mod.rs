@@ -54,6 +54,10 @@ pub fn init() {
 
 /// Serves as a worker on the standard streams until the host closes them. For executables that are nothing else, like
 /// `pycage worker`.
+///
+/// ```no_run
+/// pycage::worker::serve();
+/// ```
 pub fn serve() -> ! {
     with_big_stack(|| {
         #[cfg(target_os = "linux")]
