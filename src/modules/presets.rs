@@ -7,6 +7,7 @@ pub(crate) const PLUGIN: &[&str] = &[
     "collections",
     "contextlib",
     "copy",
+    "dataclasses",
     "functools",
     "heapq",
     "itertools",

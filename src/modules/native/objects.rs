@@ -1,6 +1,7 @@
 //! What `copy`, `abc`, `dataclasses` and `enum` need to know of objects and classes.
 
 use super::Natives;
+use crate::compile::names;
 use crate::meter::fuel;
 use parking_lot::Mutex;
 use rustpython_vm::builtins::{PyStrRef, PyTuple, PyTupleRef, PyType, PyTypeRef};
@@ -35,6 +36,18 @@ pub(crate) fn abc(natives: &mut Natives<'_>) -> PyResult<()> {
         class.as_object().set_attr(ABSTRACT_NAMES, names, vm)
     });
     Ok(())
+}
+
+pub(crate) fn dataclasses(natives: &mut Natives<'_>) -> PyResult<()> {
+    natives.function("_class_attribute", class_attribute);
+    natives.function("_public", public);
+    Ok(())
+}
+
+/// Whether a script can spell and reach an attribute of this name.
+fn public(name: PyStrRef) -> bool {
+    name.to_str()
+        .is_some_and(|name| !name.starts_with('_') && names::attribute(name).is_ok() && names::spelling(name).is_ok())
 }
 
 /// The built-in class whose representation an object has, or `None` for what is as good as its copy: immutable objects of
