@@ -15,6 +15,11 @@ pub struct Bill {
 impl Bill {
     pub fn add(&mut self, usage: &Usage) {
         self.calls += 1;
+        self.add_story(usage);
+    }
+
+    /// What a story has cost, which is no call.
+    pub fn add_story(&mut self, usage: &Usage) {
         self.usage.instructions += usage.instructions;
         self.usage.native_steps += usage.native_steps;
         self.usage.allocations += usage.allocations;

@@ -1,4 +1,5 @@
-//! A game that runs plugins of its players: each frame every plugin gets the world and answers with commands.
+//! A game that runs plugins of its players: each frame every plugin gets the world and answers with commands. The hero is
+//! an object of the game's that plugins use directly, and a plugin's story is a task that goes on a slice a frame.
 //!
 //! The plugins beside this file are good, broken and hostile. The good ones go on frame after frame; the others are
 //! stopped, reported with line and reason, and disabled. At the end there is a bill for each plugin.
@@ -8,12 +9,15 @@
 //! ```
 
 mod bill;
+mod hero;
 mod plugin;
+mod story;
 mod world;
 
 use bill::Bill;
+use hero::Hero;
 use plugin::{Plugin, State};
-use pycage::MeteredAlloc;
+use pycage::{Handle, MeteredAlloc};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -50,15 +54,19 @@ struct Played {
 
 /// Plays a whole game, the story going to `out`.
 fn play(folder: &Path, frames: u64, out: &mut impl Write) -> io::Result<Vec<Played>> {
-    let mut plugins = load_all(folder, out)?;
     let mut world = World::default();
+    let mut plugins = load_all(folder, &world.hero_handle(), out)?;
     for frame in 0..frames {
         world.begin_frame(frame);
         let view = world.view();
         for plugin in plugins.iter_mut().filter(|plugin| plugin.is_on()) {
             let ticked = plugin.tick(frame, &view);
+            let told = plugin.tell(frame);
             for line in plugin.take_output().lines() {
                 writeln!(out, "{frame:>4}  [{}] {line}", plugin.name())?;
+            }
+            if let Err(fault) = told {
+                writeln!(out, "{frame:>4}  ** {}: {fault}", plugin.name())?;
             }
             match ticked {
                 Ok(commands) => {
@@ -76,7 +84,7 @@ fn play(folder: &Path, frames: u64, out: &mut impl Write) -> io::Result<Vec<Play
     Ok(plugins.into_iter().map(Plugin::into_played).collect())
 }
 
-fn load_all(folder: &Path, out: &mut impl Write) -> io::Result<Vec<Plugin>> {
+fn load_all(folder: &Path, hero: &Handle<Hero>, out: &mut impl Write) -> io::Result<Vec<Plugin>> {
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>()?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "py"));
@@ -84,7 +92,7 @@ fn load_all(folder: &Path, out: &mut impl Write) -> io::Result<Vec<Plugin>> {
     files.sort();
     let mut plugins = Vec::new();
     for file in files {
-        let (plugin, fault) = Plugin::load(&file)?;
+        let (plugin, fault) = Plugin::load(&file, hero)?;
         match fault {
             None => writeln!(out, "load  {}", plugin.name())?,
             Some(fault) => writeln!(out, "load  ** {}: {fault}", plugin.name())?,
@@ -112,14 +120,16 @@ mod tests {
     #[test]
     fn the_good_go_on_and_the_others_are_stopped() {
         let (played, story) = game();
-        for good in ["enemy_ai", "loot_table", "wave_spawner", "chat_commands", "quest_bounty"] {
+        for good in
+            ["enemy_ai", "loot_table", "wave_spawner", "chat_commands", "quest_bounty", "healer", "village_story"]
+        {
             let played = played.iter().find(|played| played.name == good).unwrap();
             assert_eq!(played.state, State::On, "{good}\n{story}");
             // Its top level, and a tick for each frame.
             assert_eq!(played.bill.calls, FRAMES + 1, "{good}");
             assert!(played.bill.usage.instructions > 0, "{good}");
         }
-        let stopped: [(&str, State, &[&str]); 5] = [
+        let stopped: [(&str, State, &[&str]); 6] = [
             ("hostile_snoop", State::Refused, &["hostile_snoop.py:5:", "rejected"]),
             ("hostile_sneak", State::Disabled { frame: 2 }, &["hostile_sneak.py:6: "]),
             ("broken_weather", State::Disabled { frame: 92 }, &["broken_weather.py:17: KeyError: 'winter'"]),
@@ -127,6 +137,11 @@ mod tests {
                 "hostile_spin",
                 State::Disabled { frame: 30 },
                 &["hostile_spin.py:1", ": the budget for instructions ran out"],
+            ),
+            (
+                "hostile_thief",
+                State::Disabled { frame: 2 },
+                &["hostile_thief.py:10: AttributeError: attribute 'gold' of 'Hero' object cannot be set"],
             ),
             ("hostile_hoard", State::Disabled { frame: 45 }, &["hostile_hoard.py:", ": the budget for memory ran out"]),
         ];
@@ -148,6 +163,18 @@ mod tests {
         for part in ["Wave 3", "for the bounty 'Pest control'", "@mia: ", "the hero picks up", "gold in the end"] {
             assert!(story.contains(part), "no {part:?} in\n{story}");
         }
+    }
+
+    #[test]
+    fn the_heros_object_and_the_stories_are_used() {
+        let (_, story) = game();
+        let at = |part: &str| story.lines().position(|line| line.contains(part)).unwrap_or_else(|| panic!("{story}"));
+        assert!(story.contains("The healer gives the hero ("), "{story}");
+        assert!(at("The sun rises") < at("Smoke comes"));
+        assert!(at("At noon, in frame 45") < at("counted 6857 green leaves"));
+        // The count took several frames, in which the game went on.
+        let frame = |part: &str| story.lines().nth(at(part)).unwrap()[..4].trim().parse::<u64>().unwrap();
+        assert!(frame("green leaves") > frame("At noon") + 10, "{story}");
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 use crate::Played;
 use crate::bill::Bill;
+use crate::hero::Hero;
+use crate::story::Story;
 use crate::world::Command;
-use pycage::{Budget, Error, Sandbox, Script, Usage, Value};
+use pycage::{Budget, Error, Handle, Sandbox, Script, Usage, Value};
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -16,6 +18,10 @@ pub struct Plugin {
     name: String,
     script: Option<Script>,
     sandbox: Option<Sandbox>,
+    hero: Handle<Hero>,
+    story: Option<Story>,
+    /// What the story has printed since the last time.
+    said: String,
     state: State,
     strikes: u32,
     bill: Bill,
@@ -57,11 +63,20 @@ fn tick_budget() -> Budget {
 
 impl Plugin {
     /// Reads a plugin and runs its top level. One that fails is there as well, switched off, with what is wrong.
-    pub fn load(file: &Path) -> io::Result<(Plugin, Option<String>)> {
+    pub fn load(file: &Path, hero: &Handle<Hero>) -> io::Result<(Plugin, Option<String>)> {
         let source = fs::read_to_string(file)?;
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let mut plugin =
-            Plugin { name, script: None, sandbox: None, state: State::On, strikes: 0, bill: Bill::default() };
+        let mut plugin = Plugin {
+            name,
+            script: None,
+            sandbox: None,
+            hero: hero.clone(),
+            story: None,
+            said: String::new(),
+            state: State::On,
+            strikes: 0,
+            bill: Bill::default(),
+        };
         let fault = plugin.start(&source).err().map(|error| {
             plugin.switch_off(State::Refused);
             error.to_string()
@@ -90,12 +105,29 @@ impl Plugin {
         }
     }
 
-    /// What the plugin has printed since the last time.
-    pub fn take_output(&mut self) -> String {
-        self.sandbox.as_mut().map(Sandbox::take_output).unwrap_or_default()
+    /// Goes on with the plugin's story, if it has one.
+    pub fn tell(&mut self, frame: u64) -> Result<(), String> {
+        let Some(story) = &mut self.story else { return Ok(()) };
+        let told = story.tell(frame, tick_budget());
+        self.said.push_str(&story.take_output());
+        if !matches!(told, Ok(true)) {
+            self.bill.add_story(&story.usage());
+            self.story = None;
+        }
+        told.map(drop).map_err(|error| self.failed(frame, &error))
     }
 
-    pub fn into_played(self) -> Played {
+    /// What the plugin has printed since the last time.
+    pub fn take_output(&mut self) -> String {
+        let mut output = self.sandbox.as_mut().map(Sandbox::take_output).unwrap_or_default();
+        output.push_str(&std::mem::take(&mut self.said));
+        output
+    }
+
+    pub fn into_played(mut self) -> Played {
+        if let Some(story) = self.story.take() {
+            self.bill.add_story(&story.usage());
+        }
         Played { name: self.name, state: self.state, bill: self.bill }
     }
 
@@ -108,12 +140,16 @@ impl Plugin {
     /// Runs the top level in a new sandbox. A script is compiled once, for any number of sandboxes.
     fn restart(&mut self) -> Result<(), Error> {
         let mut sandbox = Sandbox::builder().budget(tick_budget()).build()?;
+        sandbox.set("hero", self.hero.clone())?;
+        sandbox.awaitable("sleep")?;
         let ran = match &self.script {
             Some(script) => sandbox.run_with::<Value>(script, tick_budget()),
             None => return Ok(()),
         };
+        self.pay(ran)?;
+        self.story = Story::begin(&mut sandbox)?;
         self.sandbox = Some(sandbox);
-        self.pay(ran).map(drop)
+        Ok(())
     }
 
     fn try_tick(&mut self, frame: u64, world: &Value) -> Result<Vec<Value>, Error> {
@@ -173,6 +209,7 @@ impl Plugin {
     /// Drops the sandbox, which gives back all that the plugin holds.
     fn switch_off(&mut self, state: State) {
         self.state = state;
+        self.story = None;
         self.sandbox = None;
     }
 }

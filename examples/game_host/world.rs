@@ -1,10 +1,10 @@
 //! The game itself, which knows nothing of Python: a hero on a line, enemies, a chat, and the commands of plugins.
 
-use pycage::{FromValue, IntoValue, Value};
+use crate::hero::{Hero, MAX_HP};
+use pycage::{Borrowed, FromValue, Handle, IntoValue, Value};
 use std::collections::BTreeMap;
 
 const MAP_END: i64 = 100;
-const HERO_HP: i64 = 60;
 const MAX_ENEMIES: usize = 64;
 const MAX_COUNT: i64 = 1_000;
 
@@ -20,10 +20,7 @@ const CHAT: [(u64, &str, &str); 7] = [
 ];
 
 pub struct World {
-    hero_x: i64,
-    hero_hp: i64,
-    gold: i64,
-    kills: u64,
+    hero: Handle<Hero>,
     bag: BTreeMap<String, i64>,
     enemies: Vec<Enemy>,
     next_id: u64,
@@ -71,10 +68,7 @@ impl Kind {
 impl Default for World {
     fn default() -> Self {
         World {
-            hero_x: MAP_END / 2,
-            hero_hp: HERO_HP,
-            gold: 0,
-            kills: 0,
+            hero: Handle::new(Hero { x: MAP_END / 2, hp: MAX_HP, gold: 0, kills: 0 }),
             bag: BTreeMap::new(),
             enemies: Vec::new(),
             next_id: 1,
@@ -86,6 +80,15 @@ impl Default for World {
 }
 
 impl World {
+    /// The hero, for plugins.
+    pub fn hero_handle(&self) -> Handle<Hero> {
+        self.hero.clone()
+    }
+
+    fn hero(&self) -> Borrowed<'_, Hero> {
+        self.hero.borrow().expect("scripts use the hero while they run, and none does now")
+    }
+
     /// The hero acts, the chat comes in.
     pub fn begin_frame(&mut self, frame: u64) {
         self.hero_acts();
@@ -97,11 +100,8 @@ impl World {
 
     /// What plugins see.
     pub fn view(&self) -> Value {
-        let hero = dict([
-            ("x", self.hero_x.into_value()),
-            ("hp", self.hero_hp.into_value()),
-            ("max_hp", HERO_HP.into_value()),
-        ]);
+        let hero = self.hero();
+        let hero = dict([("x", hero.x.into_value()), ("hp", hero.hp.into_value()), ("max_hp", MAX_HP.into_value())]);
         let enemies = self.enemies.iter().map(|enemy| {
             dict([
                 ("id", enemy.id.into_value()),
@@ -135,12 +135,13 @@ impl World {
                 }
             }
             Command::Attack(id) => {
-                let near = |enemy: &&Enemy| enemy.id == id && (enemy.x - self.hero_x).abs() <= 1;
+                let mut hero = self.hero();
+                let near = |enemy: &&Enemy| enemy.id == id && (enemy.x - hero.x).abs() <= 1;
                 if let Some(enemy) = self.enemies.iter().find(near) {
-                    self.hero_hp -= enemy.kind.strength().1;
-                    if self.hero_hp <= 0 {
-                        self.hero_hp = HERO_HP;
-                        self.gold /= 2;
+                    hero.hp -= enemy.kind.strength().1;
+                    if hero.hp <= 0 {
+                        hero.hp = MAX_HP;
+                        hero.gold /= 2;
                         return Some("the hero falls, and wakes in the village with half the gold".to_owned());
                     }
                 }
@@ -157,7 +158,7 @@ impl World {
             }
             Command::Reward(gold, reason) => {
                 let gold = gold.clamp(0, MAX_COUNT);
-                self.gold += gold;
+                self.hero().gold += gold;
                 return Some(format!("{gold} gold for {reason}"));
             }
         }
@@ -165,25 +166,27 @@ impl World {
     }
 
     pub fn summary(&self) -> String {
+        let hero = self.hero();
         format!(
-            "The hero has {} of {HERO_HP} hp, {} kills and {} gold in the end; {} enemies are left.",
-            self.hero_hp,
-            self.kills,
-            self.gold,
+            "The hero has {} of {MAX_HP} hp, {} kills and {} gold in the end; {} enemies are left.",
+            hero.hp,
+            hero.kills,
+            hero.gold,
             self.enemies.len()
         )
     }
 
     /// Goes for the nearest enemy and strikes it, or rests when there is none.
     fn hero_acts(&mut self) {
-        let hero_x = self.hero_x;
+        let mut hero = self.hero.borrow().expect("scripts use the hero while they run, and none does now");
+        let hero_x = hero.x;
         match self.enemies.iter_mut().min_by_key(|enemy| ((enemy.x - hero_x).abs(), enemy.id)) {
             Some(enemy) if (enemy.x - hero_x).abs() <= 2 => enemy.hp -= 4,
-            Some(enemy) => self.hero_x += (enemy.x - hero_x).signum(),
-            None => self.hero_hp = (self.hero_hp + 1).min(HERO_HP),
+            Some(enemy) => hero.x += (enemy.x - hero_x).signum(),
+            None => hero.hp = (hero.hp + 1).min(MAX_HP),
         }
         for dead in self.enemies.extract_if(.., |enemy| enemy.hp <= 0) {
-            self.kills += 1;
+            hero.kills += 1;
             self.next_events.push(dict([("type", "killed".into_value()), ("kind", dead.kind.name().into_value())]));
         }
     }
