@@ -257,7 +257,7 @@ const DEFINABLE_ONLY: [&str; 51] = [
     "__sub__",
 ];
 
-const LIBRARY_SPECIAL: [&str; 13] = [
+const LIBRARY_SPECIAL: [&str; 14] = [
     "__class_getitem__",
     "__complex__",
     "__copy__",
@@ -271,6 +271,7 @@ const LIBRARY_SPECIAL: [&str; 13] = [
     "__setattr__",
     "__slots__",
     "__trunc__",
+    "__xor__",
 ];
 
 const LIBRARY_ATTRIBUTE: [&str; 8] =

@@ -97,7 +97,11 @@ pub(crate) fn harden(vm: &VirtualMachine) {
 pub(crate) fn may_be_held(class: &Py<PyType>, vm: &VirtualMachine) -> bool {
     if let Some(heap) = class.heaptype_ext() {
         // A class that belongs to no interpreter is shared by all of them, and can be changed.
-        return class.class().is(vm.ctx.types.type_type) && heap.interpreter_id.is_some();
+        // Scripts make no metaclasses; the module `enum` has one, whose classes may be held and it itself may not.
+        let types = &vm.ctx.types;
+        let metaclass = class.fast_issubclass(types.type_type);
+        let plain = class.class().is(types.type_type) || class.class().heaptype_ext().is_some();
+        return plain && !metaclass && heap.interpreter_id.is_some();
     }
     class.fast_issubclass(vm.ctx.exceptions.base_exception_type) || held_types(vm).iter().any(|held| held.is(class))
 }

@@ -40,6 +40,7 @@ pub(crate) static MODULES: &[Module] = &[
     Module { name: "contextlib", source: include_str!("contextlib.py"), natives: none },
     Module { name: "copy", source: include_str!("copy.py"), natives: native::objects::copy },
     Module { name: "dataclasses", source: include_str!("dataclasses.py"), natives: native::objects::dataclasses },
+    Module { name: "enum", source: include_str!("enum.py"), natives: native::objects::enumerations },
     Module { name: "functools", source: include_str!("functools.py"), natives: none },
     Module { name: "heapq", source: include_str!("heapq.py"), natives: none },
     Module { name: "itertools", source: include_str!("itertools.py"), natives: native::taken::itertools },

@@ -8,6 +8,7 @@ pub(crate) const PLUGIN: &[&str] = &[
     "contextlib",
     "copy",
     "dataclasses",
+    "enum",
     "functools",
     "heapq",
     "itertools",

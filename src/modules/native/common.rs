@@ -6,7 +6,7 @@ use crate::guard::attributes;
 use crate::guard::native::hashing;
 use crate::meter::fuel;
 use rustpython_vm::builtins::{PyDict, PyDictRef, PyStrRef, PyTupleRef, PyType, PyTypeRef};
-use rustpython_vm::function::OptionalArg;
+use rustpython_vm::function::{OptionalArg, PySetterValue};
 use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
 
 pub(crate) fn install(natives: &mut Natives<'_>) -> PyResult<()> {
@@ -58,7 +58,7 @@ fn setattr(object: PyObjectRef, name: PyStrRef, value: PyObjectRef, vm: &Virtual
     if object.downcast_ref::<PyType>().is_some() {
         return Err(vm.new_type_error("a class is not set this way"));
     }
-    object.generic_setattr(&name, rustpython_vm::function::PySetterValue::Assign(value), vm)
+    object.generic_setattr(&name, PySetterValue::Assign(value), vm)
 }
 
 /// Makes a class. Its names are checked as those of a class statement in a module are.
@@ -76,14 +76,19 @@ fn new_class(name: PyStrRef, bases: PyTupleRef, names: PyDictRef, vm: &VirtualMa
     vm.ctx.types.type_type.as_object().call((name, bases, namespace), vm)
 }
 
-/// Gives a script's class a special method that scripts may not define by themselves.
+/// Sets an attribute of a class, also one that scripts may not define by themselves.
 fn set_special(class: PyTypeRef, name: PyStrRef, value: PyObjectRef, vm: &VirtualMachine) -> PyResult<()> {
     allowed(&name, vm)?;
     if class.heaptype_ext().is_none() {
         return Err(vm.new_type_error(format!("cannot set attributes of built-in type '{}'", class.name())));
     }
+    attributes::admit_class_attribute(&name, vm)?;
     let hashes = name.as_bytes() == b"__hash__" && !vm.is_none(&value);
-    class.as_object().set_attr(&*name, value, vm)?;
+    // As `type` does it, whatever the metaclass of an enumeration would do.
+    match vm.ctx.types.type_type.slots().setattro.load() {
+        Some(set) => set(class.as_object(), &name, PySetterValue::Assign(value), vm)?,
+        None => return Err(vm.new_system_error("classes cannot be changed")),
+    }
     if hashes {
         hashing::guard_script_hash(&class);
     }

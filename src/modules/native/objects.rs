@@ -4,8 +4,9 @@ use super::Natives;
 use crate::compile::names;
 use crate::meter::fuel;
 use parking_lot::Mutex;
-use rustpython_vm::builtins::{PyStrRef, PyTuple, PyTupleRef, PyType, PyTypeRef};
+use rustpython_vm::builtins::{PyDictRef, PyStrRef, PyTuple, PyTupleRef, PyType, PyTypeRef};
 use rustpython_vm::class::{PyClassImpl, StaticType};
+use rustpython_vm::function::IntoFuncArgs;
 use rustpython_vm::{AsObject, Context, Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass};
 use std::collections::HashMap;
 
@@ -41,6 +42,25 @@ pub(crate) fn abc(natives: &mut Natives<'_>) -> PyResult<()> {
 pub(crate) fn dataclasses(natives: &mut Natives<'_>) -> PyResult<()> {
     natives.function("_class_attribute", class_attribute);
     natives.function("_public", public);
+    Ok(())
+}
+
+pub(crate) fn enumerations(natives: &mut Natives<'_>) -> PyResult<()> {
+    natives.function("_class_attribute", class_attribute);
+    natives.function("_public", public);
+    natives.function("_new_metaclass", |name: PyStrRef, names: PyDictRef, vm: &VirtualMachine| {
+        let meta = vm.ctx.types.type_type.to_owned();
+        let bases = vm.ctx.new_tuple(vec![meta.clone().into()]);
+        meta.as_object().call((name, bases, names), vm)
+    });
+    natives.function("_new_enum", |meta: PyTypeRef, name: PyStrRef, names: PyDictRef, vm: &VirtualMachine| {
+        let bases = vm.ctx.new_tuple(vec![vm.ctx.types.object_type.to_owned().into()]);
+        // The metaclass's own `__call__` is for the classes that are made here.
+        match vm.ctx.types.type_type.slots().new.load() {
+            Some(new) => new(meta, (name, bases, names).into_args(vm), vm),
+            None => Err(vm.new_system_error("classes cannot be made")),
+        }
+    });
     Ok(())
 }
 
