@@ -1,12 +1,18 @@
 //! What the targets share: one runner a process, as interpreters cannot be given back, and time that is measured fairly.
 
 use pycage::{Budget, Error, Runner, Sandbox};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, Once, OnceLock};
 use std::time::Duration;
 
 /// The runner of all targets, with the canary planted. A new one when the last was lost.
 pub fn runner() -> Runner {
     static RUNNER: Mutex<Option<Runner>> = Mutex::new(None);
+    // The fuzzing engine ends the process at any panic, also at one of the compiler's that pycage answers with a rejection.
+    // A panic that counts comes back as `Error::Crashed`, or leaves the target, where the engine sees it.
+    static HOOK: Once = Once::new();
+    if cfg!(fuzzing) {
+        HOOK.call_once(|| std::panic::set_hook(Box::new(|panic| eprintln!("{panic}"))));
+    }
     let mut runner = RUNNER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     match runner.as_ref() {
         Some(runner) if runner.is_alive() => runner.clone(),
