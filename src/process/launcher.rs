@@ -113,7 +113,10 @@ pub trait Process: Send + Sync {
 /// use pycage::process::{Launcher, Pool};
 ///
 /// // Any program that passes standard input and output through can stand in front of a worker.
-/// let launcher = Launcher::command(["bwrap", "--ro-bind", "/usr", "/usr", "--unshare-all", "pycage", "worker"]);
+/// // A worker starts its own executable once more, for its stack, so it needs a `/proc` of its own.
+/// let jail = "bwrap --unshare-all --die-with-parent --ro-bind /usr /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 \
+///     --proc /proc /usr/local/bin/pycage worker";
+/// let launcher = Launcher::command(jail.split_whitespace());
 /// let pool = Pool::builder().launcher(launcher).build()?;
 /// # Ok::<(), pycage::Error>(())
 /// ```

@@ -2,6 +2,7 @@
 
 mod api;
 mod asynchronous;
+mod batch;
 mod cli;
 mod escapes;
 mod fuzz;

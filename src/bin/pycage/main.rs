@@ -1,12 +1,15 @@
 //! The command line: run restricted Python scripts under a budget, or check them without running.
 
+mod batch;
 #[cfg(feature = "test-hooks")]
 mod hosted;
 mod json;
+mod place;
 mod report;
 mod run;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use place::PlaceArgs;
 use pycage::{Error, MeteredAlloc, Sandbox};
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -29,6 +32,8 @@ struct Cli {
 enum Command {
     /// Run each file in a sandbox of its own, in order, all on one runner
     Run(RunArgs),
+    /// Run many jobs over many workers, one line of result for each
+    Batch(BatchArgs),
     /// Say whether a file would be accepted, without running it
     Check(CheckArgs),
     /// Serve a host on standard input and output, as its worker process
@@ -42,24 +47,8 @@ struct RunArgs {
     /// One JSON object a file, on one line each, and nothing else on standard output
     #[arg(long)]
     json: bool,
-    /// Where the script runs
-    #[arg(long, value_enum, default_value = "thread")]
-    isolation: Isolation,
-    /// Instructions, native steps among them
-    #[arg(long, value_name = "N")]
-    max_instructions: Option<u64>,
-    /// Allocations
-    #[arg(long, value_name = "N")]
-    max_allocations: Option<u64>,
-    /// Bytes held at any time
-    #[arg(long, value_name = "BYTES")]
-    max_memory: Option<u64>,
-    /// Wall-clock time
-    #[arg(long, value_name = "MS")]
-    timeout: Option<u64>,
-    /// Grant a module (may be repeated)
-    #[arg(long = "grant", value_name = "MODULE")]
-    grants: Vec<String>,
+    #[command(flatten)]
+    place: PlaceArgs,
     /// A JSON file, bound as the global `inputs` in each script
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
@@ -81,6 +70,27 @@ struct RunArgs {
     /// Scripts; `-` is standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+struct BatchArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// How many jobs run at a time
+    #[arg(long, value_name = "N", default_value = "2")]
+    workers: usize,
+    /// How often a job is tried again whose worker was lost
+    #[arg(long, value_name = "N", default_value = "3")]
+    retries: u32,
+    /// Write results in the order of the jobs, and not as they come
+    #[arg(long)]
+    in_order: bool,
+    /// Where the results go, a line each; jobs that have one there are not done again
+    #[arg(long, value_name = "FILE")]
+    results: PathBuf,
+    /// Jobs, one JSON object a line: `id`, and `script` or `path`; as needed `inputs`, `grants`, `timeout_ms`,
+    /// `max_instructions`, `max_allocations`, `max_memory`
+    jobs: PathBuf,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -116,6 +126,7 @@ fn main() -> ExitCode {
     let status = match Cli::parse().command {
         Command::Worker => pycage::worker::serve(),
         Command::Run(args) => run::run(&args),
+        Command::Batch(args) => batch::batch(&args),
         Command::Check(args) => check(&args),
         Command::Disasm(args) => disasm(&args),
     };
@@ -159,7 +170,7 @@ fn disasm(args: &CheckArgs) -> Result<u8, String> {
 }
 
 fn sandbox(grants: &[String]) -> Result<Sandbox, String> {
-    Sandbox::builder().policy(run::policy(grants)).build().map_err(|error| error.to_string())
+    Sandbox::builder().policy(place::policy(grants)).build().map_err(|error| error.to_string())
 }
 
 /// A script's name and text. Text that is not UTF-8 is bad usage: Python sources are UTF-8.

@@ -23,7 +23,7 @@ impl Report {
         }
     }
 
-    fn outcome(&self) -> &'static str {
+    pub fn outcome(&self) -> &'static str {
         match &self.result {
             Ok(_) => "ok",
             Err(Error::Exception(_) | Error::Conversion(_)) => "exception",
@@ -46,12 +46,21 @@ impl Report {
         }
     }
 
-    /// The JSON object that the manual describes.
-    pub fn to_json(&self) -> String {
-        let usage = match &self.result {
+    /// The bill, as far as it is known.
+    pub fn usage(&self) -> Usage {
+        match &self.result {
             Ok((_, usage)) => *usage,
             Err(error) => error.usage().copied().unwrap_or_default(),
-        };
+        }
+    }
+
+    pub fn to_json(&self) -> String {
+        json::line(&serde_json::Value::Object(self.object()))
+    }
+
+    /// The JSON object that the manual describes.
+    pub fn object(&self) -> Map<String, serde_json::Value> {
+        let usage = self.usage();
         let mut object = Map::new();
         object.insert("outcome".into(), self.outcome().into());
         object.insert("value".into(), self.result.as_ref().map_or(json!(null), |(value, _)| json::value(value)));
@@ -70,7 +79,7 @@ impl Report {
             }),
         );
         object.insert("enforced".into(), json!(self.enforced));
-        json::line(&serde_json::Value::Object(object))
+        object
     }
 }
 

@@ -1,16 +1,15 @@
 //! `pycage run`.
 
+use crate::place::{Place, Wanted};
 use crate::report::Report;
-use crate::{Isolation, RunArgs, print, read, status};
-use pycage::process::Pool;
-use pycage::{Budget, Error, Policy, Runner, Sandbox, Usage, Value};
+use crate::{RunArgs, print, read, status};
+use pycage::{Error, Sandbox, Usage, Value};
 use std::path::Path;
-use std::time::Duration;
 
 /// Runs every file; gives the highest exit status.
 pub fn run(args: &RunArgs) -> Result<u8, String> {
     let inputs = args.input.as_deref().map(inputs).transpose()?;
-    let mut place = Place::new(args)?;
+    let mut place = Place::new(&args.place, wanted(args))?;
     let mut highest = status::OK;
     for file in &args.files {
         // Read first: a file that is not there must not cost the results of the others.
@@ -33,64 +32,14 @@ pub fn run(args: &RunArgs) -> Result<u8, String> {
     Ok(highest)
 }
 
-pub fn policy(grants: &[String]) -> Policy {
-    grants.iter().fold(Policy::default(), |policy, module| policy.grant(module))
-}
-
-/// Where the files run, one after the other.
-enum Place {
-    Runner(Runner),
-    Pool(Pool),
-}
-
-/// What a worker process may take in memory beyond the budget's limit before the kernel's holds.
-const WALL_ROOM: u64 = 64 << 20;
-
-impl Place {
-    fn new(args: &RunArgs) -> Result<Place, String> {
-        match args.isolation {
-            Isolation::Thread => new_runner(args).map(Place::Runner),
-            Isolation::Process => new_pool(args).map(Place::Pool),
-        }
+fn wanted(args: &RunArgs) -> Wanted {
+    Wanted {
+        workers: 1,
+        memory: args.place.max_memory,
+        canary: args.canary,
+        #[cfg(feature = "test-hooks")]
+        unguarded: args.unguarded,
     }
-
-    /// A sandbox there, on a new runner if the last one was lost.
-    fn sandbox(&mut self, args: &RunArgs) -> Result<Sandbox, String> {
-        let builder = Sandbox::builder().policy(policy(&args.grants)).budget(budget(args));
-        let builder = match self {
-            Place::Runner(runner) => {
-                if !runner.is_alive() {
-                    *runner = new_runner(args)?;
-                }
-                builder.runner(runner)
-            }
-            Place::Pool(pool) => builder.pool(pool),
-        };
-        builder.build().map_err(|error| error.to_string())
-    }
-}
-
-fn new_runner(args: &RunArgs) -> Result<Runner, String> {
-    let runner = Runner::new().map_err(|error| error.to_string())?;
-    if args.canary {
-        runner.plant_canary().map_err(|error| error.to_string())?;
-    }
-    Ok(runner)
-}
-
-fn new_pool(args: &RunArgs) -> Result<Pool, String> {
-    if args.canary {
-        return Err("--canary is for --isolation thread".to_owned());
-    }
-    let mut pool = Pool::builder().size(1, 1);
-    if let Some(bytes) = args.max_memory {
-        pool = pool.memory(bytes.saturating_add(WALL_ROOM));
-    }
-    #[cfg(feature = "test-hooks")]
-    if args.unguarded {
-        pool = pool.unguarded();
-    }
-    pool.build().map_err(|error| error.to_string())
 }
 
 /// The value of `--input`. An int beyond 64 bits is a float to JSON.
@@ -106,11 +55,12 @@ fn run_one(
     name: &str,
     source: &str,
 ) -> Result<Report, String> {
-    let mut sandbox = place.sandbox(args)?;
+    let sandbox = place.sandbox(args.place.policy(), args.place.budget());
+    let mut sandbox = sandbox.map_err(|error| error.to_string())?;
     let enforced = sandbox.enforced();
     #[cfg(feature = "test-hooks")]
     let _neighbour = match (args.hosted, &*place) {
-        (true, Place::Runner(runner)) => {
+        (true, Place::Runner { runner, .. }) => {
             let furnished = crate::hosted::furnish(&mut sandbox, runner);
             Some(furnished.map_err(|error| format!("--hosted: {error}"))?)
         }
@@ -134,21 +84,4 @@ fn eval(args: &RunArgs, sandbox: &mut Sandbox, name: &str, source: &str) -> Resu
     #[cfg(not(feature = "test-hooks"))]
     let _ = args;
     sandbox.eval_named(name, source, budget)
-}
-
-fn budget(args: &RunArgs) -> Budget {
-    let mut budget = Budget::default();
-    if let Some(count) = args.max_instructions {
-        budget = budget.instructions(count);
-    }
-    if let Some(count) = args.max_allocations {
-        budget = budget.allocations(count);
-    }
-    if let Some(bytes) = args.max_memory {
-        budget = budget.memory(bytes);
-    }
-    if let Some(millis) = args.timeout {
-        budget = budget.timeout(Duration::from_millis(millis));
-    }
-    budget
 }

@@ -2,6 +2,8 @@
 
 mod api;
 mod deaths;
+#[cfg(target_os = "linux")]
+mod launchers;
 mod long;
 #[cfg(target_os = "linux")]
 mod wall;

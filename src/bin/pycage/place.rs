@@ -1,0 +1,147 @@
+//! Where scripts run: threads of this process or worker processes, and under which limits.
+
+use crate::Isolation;
+use clap::Args;
+use pycage::process::{Launcher, Pool};
+use pycage::{Budget, Error, Policy, Runner, Sandbox};
+use std::time::Duration;
+
+/// What `run` and `batch` have in common.
+#[derive(Args)]
+pub struct PlaceArgs {
+    /// Where the scripts run
+    #[arg(long, value_enum, default_value = "thread")]
+    pub isolation: Isolation,
+    /// The command that starts a worker process, in the quoting of a shell, such as `ssh judge2 pycage worker`
+    #[arg(long, value_name = "COMMAND")]
+    launcher: Option<String>,
+    /// Instructions, native steps among them
+    #[arg(long, value_name = "N")]
+    max_instructions: Option<u64>,
+    /// Allocations
+    #[arg(long, value_name = "N")]
+    max_allocations: Option<u64>,
+    /// Bytes held at any time
+    #[arg(long, value_name = "BYTES")]
+    pub max_memory: Option<u64>,
+    /// Wall-clock time
+    #[arg(long, value_name = "MS")]
+    timeout: Option<u64>,
+    /// Grant a module (may be repeated)
+    #[arg(long = "grant", value_name = "MODULE")]
+    grants: Vec<String>,
+}
+
+impl PlaceArgs {
+    pub fn policy(&self) -> Policy {
+        policy(&self.grants)
+    }
+
+    pub fn budget(&self) -> Budget {
+        let mut budget = Budget::default();
+        if let Some(count) = self.max_instructions {
+            budget = budget.instructions(count);
+        }
+        if let Some(count) = self.max_allocations {
+            budget = budget.allocations(count);
+        }
+        if let Some(bytes) = self.max_memory {
+            budget = budget.memory(bytes);
+        }
+        if let Some(millis) = self.timeout {
+            budget = budget.timeout(Duration::from_millis(millis));
+        }
+        budget
+    }
+}
+
+pub fn policy(grants: &[String]) -> Policy {
+    grants.iter().fold(Policy::default(), |policy, module| policy.grant(module))
+}
+
+/// Where scripts run, one after the other.
+pub enum Place {
+    /// On a thread; with the canary planted, if it is to be.
+    Runner {
+        runner: Runner,
+        canary: bool,
+    },
+    Pool(Pool),
+}
+
+/// What else a place is to be.
+#[derive(Clone, Copy, Default)]
+pub struct Wanted {
+    /// How many scripts run at a time.
+    pub workers: usize,
+    /// The largest memory limit of a script.
+    pub memory: Option<u64>,
+    pub canary: bool,
+    /// No guards in the workers.
+    #[cfg(feature = "test-hooks")]
+    pub unguarded: bool,
+}
+
+/// What a worker process may take in memory beyond the budget's limit before the kernel's holds.
+const WALL_ROOM: u64 = 64 << 20;
+
+impl Place {
+    pub fn new(args: &PlaceArgs, wanted: Wanted) -> Result<Place, String> {
+        match args.isolation {
+            Isolation::Thread if args.launcher.is_some() => Err("--launcher is for --isolation process".to_owned()),
+            Isolation::Thread => Runner::new().and_then(|runner| Place::on(runner, wanted.canary)).map_err(shown),
+            Isolation::Process if wanted.canary => Err("--canary is for --isolation thread".to_owned()),
+            Isolation::Process => new_pool(args, wanted).map(Place::Pool),
+        }
+    }
+
+    fn on(runner: Runner, canary: bool) -> Result<Place, Error> {
+        if canary {
+            runner.plant_canary()?;
+        }
+        Ok(Place::Runner { runner, canary })
+    }
+
+    /// One more place of the kind, for another thread.
+    pub fn another(&self) -> Result<Place, String> {
+        match self {
+            Place::Runner { canary, .. } => Runner::new().and_then(|runner| Place::on(runner, *canary)).map_err(shown),
+            Place::Pool(pool) => Ok(Place::Pool(pool.clone())),
+        }
+    }
+
+    /// A sandbox there, on a new runner if the last one was lost.
+    pub fn sandbox(&mut self, policy: Policy, budget: Budget) -> Result<Sandbox, Error> {
+        if let Place::Runner { runner, canary } = self
+            && !runner.is_alive()
+        {
+            *self = Place::on(Runner::new()?, *canary)?;
+        }
+        let builder = Sandbox::builder().policy(policy).budget(budget);
+        match self {
+            Place::Runner { runner, .. } => builder.runner(runner).build(),
+            Place::Pool(pool) => builder.pool(pool).build(),
+        }
+    }
+}
+
+fn shown(error: Error) -> String {
+    error.to_string()
+}
+
+fn new_pool(args: &PlaceArgs, wanted: Wanted) -> Result<Pool, String> {
+    let mut pool = Pool::builder().size(wanted.workers, wanted.workers);
+    if let Some(command) = &args.launcher {
+        let words = shlex::split(command).filter(|words| !words.is_empty());
+        let words = words.ok_or_else(|| format!("--launcher: not a command: {command}"))?;
+        pool = pool.launcher(Launcher::command(words));
+    }
+    if let Some(bytes) = wanted.memory {
+        pool = pool.memory(bytes.saturating_add(WALL_ROOM));
+    }
+    #[cfg(feature = "test-hooks")]
+    if wanted.unguarded {
+        pool = pool.unguarded();
+    }
+    pool.build().map_err(shown)
+}
