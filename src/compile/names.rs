@@ -274,8 +274,18 @@ const LIBRARY_SPECIAL: [&str; 14] = [
     "__xor__",
 ];
 
-const LIBRARY_ATTRIBUTE: [&str; 8] =
-    ["__annotations__", "__bases__", "__class__", "__dict__", "__doc__", "__module__", "__name__", "__qualname__"];
+const LIBRARY_ATTRIBUTE: [&str; 10] = [
+    "__annotations__",
+    "__args__",
+    "__bases__",
+    "__class__",
+    "__dict__",
+    "__doc__",
+    "__module__",
+    "__name__",
+    "__origin__",
+    "__qualname__",
+];
 
 const DUNDER_ATTRIBUTE: NameRule = NameRule {
     rule: "dunder-attribute",

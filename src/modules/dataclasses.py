@@ -83,6 +83,8 @@ def _collect(cls, kw_only):
             continue
         if not isinstance(name, str) or not name.isidentifier() or not _public(name):
             raise TypeError(f'the name {name!r} is not available for a field in pycage')
+        if _class_name(kind) == '_ClassVarAlias' or repr(kind) == 'typing.ClassVar':
+            continue
         default = own.get(name, MISSING)
         if isinstance(default, Field):
             made = default

@@ -50,4 +50,5 @@ pub(crate) static MODULES: &[Module] = &[
     Module { name: "random", source: include_str!("random.py"), natives: native::random::install },
     Module { name: "string", source: include_str!("string.py"), natives: none },
     Module { name: "textwrap", source: include_str!("textwrap.py"), natives: none },
+    Module { name: "typing", source: include_str!("typing.py"), natives: none },
 ];

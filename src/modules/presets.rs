@@ -18,6 +18,7 @@ pub(crate) const PLUGIN: &[&str] = &[
     "random",
     "string",
     "textwrap",
+    "typing",
 ];
 
 /// Everything there is.
