@@ -106,10 +106,16 @@ pub(crate) struct Released {
 }
 
 impl Released {
+    /// Whether there may be some.
+    #[inline]
+    pub(crate) fn is_some(&self) -> bool {
+        self.any.load(Ordering::Relaxed)
+    }
+
     /// Takes what has come so far.
     #[inline]
     pub(crate) fn take(&self) -> Vec<u64> {
-        if !self.any.load(Ordering::Relaxed) {
+        if !self.is_some() {
             return Vec::new();
         }
         // Before the list is emptied, so that what comes meanwhile is found the next time.

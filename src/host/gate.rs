@@ -48,6 +48,8 @@ pub(crate) fn uncounted<T>(
     vm: &VirtualMachine,
     work: impl FnOnce() -> Result<T, CallFailure>,
 ) -> PyResult<T> {
+    // Here, and not in the middle of what follows: freeing what the host let go of may run code of the script.
+    scope_state::sweep();
     // What is copied for the host is the host's, in memory and in time.
     let paused = allocator::pause();
     let answer = work();
@@ -133,6 +135,8 @@ pub(crate) fn raise(error: HostError, vm: &VirtualMachine) -> PyBaseExceptionRef
         .unwrap_or_else(|_| "an error whose message cannot be shown".to_owned());
     let message: PyObjectRef = vm.ctx.new_str(message).into();
     let exception = vm.new_exception(class, vec![message]);
-    fuel::with_run(|run| run.state.host_error = Some((exception.clone(), error)));
+    // The last one goes outside of the borrow: freeing it may run code of the script.
+    let last = fuel::with_run(|run| run.state.host_error.replace((exception.clone(), error)));
+    drop(last);
     exception
 }

@@ -57,7 +57,6 @@ impl ScopeState {
 
     /// A handle for the host to a callable of the script.
     pub(crate) fn hold(&self, object: &PyObject) -> Callback {
-        self.sweep();
         let key = self.next.get();
         self.next.set(key + 1);
         self.held.borrow_mut().insert(key, object.to_owned());
@@ -70,8 +69,8 @@ impl ScopeState {
         self.held.borrow().get(&key).cloned()
     }
 
-    /// Lets go of what the host has let go of.
-    pub(crate) fn sweep(&self) {
+    /// Lets go of what the host has let go of. In a run that may run code of the script: nothing may be locked or paused.
+    fn sweep(&self) {
         for key in self.released.take() {
             // The borrow ends before the object goes: what it frees may look in here.
             let object = self.held.borrow_mut().remove(&key);
@@ -110,6 +109,18 @@ pub(crate) fn entered<R>(state: &Rc<ScopeState>, f: impl FnOnce() -> R) -> R {
     state.sweep();
     let _outer = Outer(CURRENT.with(|current| current.borrow_mut().replace(state.clone())));
     f()
+}
+
+/// Lets go of what the host has let go of, of the sandbox that runs on this thread.
+#[inline]
+pub(crate) fn sweep() {
+    let state = CURRENT.with(|current| match &*current.borrow() {
+        Some(state) if state.released.is_some() => Some(state.clone()),
+        _ => None,
+    });
+    if let Some(state) = state {
+        state.sweep();
+    }
 }
 
 /// That of the sandbox that runs on this thread.

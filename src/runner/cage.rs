@@ -613,15 +613,15 @@ pub(crate) fn describe(vm: &VirtualMachine, exception: &PyBaseExceptionRef) -> S
             Err(_) => "<its __str__ failed>".to_owned(),
         }
     };
+    // One that is not let through goes before the billing is paused: freeing it may run code of the script.
+    let host_error = fuel::with_run(|run| run.state.host_error.take()).flatten();
+    let host_error = host_error.filter(|(raised, _)| raised.is(exception)).map(|(_, error)| error);
     let _paused = allocator::pause();
     ScriptException {
         type_name: exception.class().name().to_string(),
         message,
         traceback: if fuel::tripped() { traceback(&first_stop(vm, exception)) } else { traceback(exception) },
-        host_error: fuel::with_run(|run| run.state.host_error.take())
-            .flatten()
-            .filter(|(raised, _)| raised.is(exception))
-            .map(|(_, error)| error),
+        host_error,
         usage: Box::default(),
         serial: None,
     }

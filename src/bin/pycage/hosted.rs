@@ -56,6 +56,7 @@ pub fn furnish(sandbox: &mut Sandbox, runner: &Runner) -> Result<Neighbour, Erro
     sandbox.function("host_echo", |value: Value| value)?;
     // Without a word on standard error.
     sandbox.function("host_panic", || -> () { std::panic::resume_unwind(Box::new("as asked")) })?;
+    sandbox.function("host_fail", || -> Result<(), &str> { Err("as asked") })?;
     sandbox.function("host_call", |context: CallContext, f: Callback, rest: Rest| -> Result<Value, Error> {
         context.call(&f, rest.0)
     })?;
