@@ -325,11 +325,29 @@ fn charge_beyond(meter: &Meter, steps: u64, at: At, vm: &VirtualMachine) -> Resu
         trip(meter, Trip::Limit(Limit::Instructions));
         return Err(stop_exception(vm));
     }
+    if steps >= LONG && outlasts_the_deadline(meter, steps) {
+        trip(meter, Trip::Limit(Limit::Time));
+        return Err(stop_exception(vm));
+    }
     meter.native.set(meter.native.get() + steps);
     let left = meter.fuel.get() - steps as i64;
     meter.fuel.set(left);
     meter.last_step.set(left);
     if left < 0 { checkpoint(vm, at) } else { Ok(()) }
+}
+
+/// Steps of one piece of native work, which nothing interrupts, that take long enough to look at the clock before.
+const LONG: u64 = 1 << 20;
+
+/// What a step of long native work takes at the least.
+const LONG_STEP: Duration = Duration::from_nanos(20);
+
+/// Whether work of that many steps would still be on when the time is up: then it is not begun.
+fn outlasts_the_deadline(meter: &Meter, steps: u64) -> bool {
+    let mut run = meter.run.borrow_mut();
+    let Some(run) = run.as_mut() else { return false };
+    run.start_clock(Instant::now());
+    LONG_STEP.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX)) > run.left()
 }
 
 /// One step of a native iterator.

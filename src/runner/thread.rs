@@ -135,5 +135,6 @@ fn lost() {
     if current_vm_is_set() {
         // The state is never restored, as the thread never goes on.
         std::mem::forget(save_current_thread());
+        world::leave_for_good();
     }
 }

@@ -57,6 +57,12 @@ impl Drop for Running {
     }
 }
 
+/// This thread is [`Running`], has detached and never goes on: no collection waits for it.
+pub(crate) fn leave_for_good() {
+    WORLD.lock().running -= 1;
+    CHANGED.notify_all();
+}
+
 /// At a checkpoint: gives way to another runner's collection. `vm` must be this thread's.
 #[inline]
 pub(crate) fn give_way(vm: &VirtualMachine) {

@@ -201,3 +201,30 @@ fn what_was_suspended_never_wakes() {
     other.exec("x = [[i] for i in range(1000)]").unwrap();
     assert_eq!(other.take_output(), "");
 }
+
+/// What grows past the memory limit in one native operation ends the run, and not the runner, which would keep all that the
+/// script had for ever.
+#[test]
+fn growing_costs_no_runner() {
+    const GROWING: [&str; 9] = [
+        "b = bytearray()\nwhile True: b.extend(b'x' * 100000)",
+        "b = bytearray(40000000)\nb.append(1)",
+        "b = bytearray(40000000)\nb += b'x'",
+        "b = bytearray(40000000)\nb.insert(0, 1)",
+        "x = [0] * 4000000\nd = bytes(20000000)\nx.append(1)\nfor i in d: pass",
+        "d = bytes(30000000)\nx = [0 for _ in range(10**7)]",
+        "d = bytes(30000000)\nx = {i: i for i in range(10**7)}",
+        "s = '\\u0390' * 1000\nwhile True: s = (s.upper() + s).casefold()",
+        "s = '\\\\'\nwhile True: s = repr(s)",
+    ];
+    let runner = pycage::Runner::new().unwrap();
+    for source in GROWING {
+        let budget = Budget::default().instructions(1 << 40).timeout(Duration::from_secs(20)).memory(64 << 20);
+        let mut sandbox = Sandbox::builder().runner(&runner).budget(budget).build().unwrap();
+        match sandbox.exec(source) {
+            Err(Error::Budget(stop)) => assert_eq!(stop.limit, Limit::Memory, "{source}"),
+            other => panic!("{source}: {other:?}"),
+        }
+        assert!(runner.is_alive(), "{source}");
+    }
+}

@@ -9,6 +9,7 @@ use super::hashing;
 use super::patch::{Guard, Original, guard_method, guard_slot, slot_family};
 use super::recursion;
 use crate::guard::anonymous;
+use crate::meter::fuel;
 use rustpython_vm::builtins::{PyBytes, PyInt, PyStr, PyType};
 use rustpython_vm::common::hash::PyHash;
 use rustpython_vm::function::{Either, FuncArgs, PyComparisonValue};
@@ -43,7 +44,7 @@ slot_family! {
     nested repr [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64 65 66 67 68 69 70 71 72 73 74 75 76 77 78 79 80 81 82 83 84 85 86 87 88 89 90 91 92 93 94 95 96 97 98 99 100 101 102 103 104 105 106 107 108 109 110 111 112 113 114 115 116 117 118 119 120 121 122 123 124 125 126 127 128 129 130 131 132 133 134 135 136 137 138 139 140 141 142 143 144 145 146 147 148 149 150 151 152 153 154 155 156 157 158 159 160 161 162 163 164 165 166 167 168 169 170 171 172 173 174 175 176 177 178 179 180 181 182 183 184 185 186 187 188 189 190 191] (object: &PyObject; vm) -> PyResult<PyRef<PyStr>> { check_repr(object, vm)? }
 }
 slot_family! {
-    nested str [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47] (object: &PyObject; vm) -> PyResult<PyRef<PyStr>> { charge(1, vm)? }
+    nested str [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47] (object: &PyObject; vm) -> PyResult<PyRef<PyStr>> { charge(1 + recursion::copies(vm)?, vm)? }
 }
 
 pub(super) fn install(types: &[&'static Py<PyType>], vm: &VirtualMachine) {
@@ -154,18 +155,25 @@ fn check_repr(object: &PyObject, vm: &VirtualMachine) -> PyResult<()> {
         return charge(1 + bits / 256, vm);
     }
     if let Some(length) = cost::container_len(object, vm) {
-        return charge(1 + length as u64, vm);
+        return charge(1 + length as u64 + recursion::copies(vm)?, vm);
     }
     if let Some(bytes) = cost::text_bytes(object) {
-        return cost::make_text(shown_bytes(object, bytes), vm);
+        let shown = shown_bytes(object, bytes);
+        // It is written, and then copied to where it stays.
+        if shown >= EXACT_FROM as u64 {
+            fuel::reserve(shown.saturating_mul(2), vm)?;
+        }
+        return cost::make_text(shown, vm);
     }
-    charge(4, vm)
+    charge(4 + recursion::copies(vm)?, vm)
 }
+
+/// Bytes from which on the escapes of a text are counted.
+const EXACT_FROM: usize = 1 << 20;
 
 /// Bytes that a text has when it is shown with its quotes and escapes, and once more for `ascii()`.
 fn shown_bytes(object: &PyObject, bytes: usize) -> u64 {
     // An escape has four characters for a byte, ten for a character of four bytes.
-    const EXACT_FROM: usize = 1 << 20;
     if bytes < EXACT_FROM {
         return bytes as u64 * 4 + 2;
     }

@@ -5,6 +5,7 @@
 //! the levels. The count does not depend on the size of a stack frame, so a script gets its `RecursionError` at the same
 //! depth on every machine.
 
+use rustpython_vm::builtins::PyBaseExceptionRef;
 use rustpython_vm::{PyResult, VirtualMachine};
 use std::cell::Cell;
 
@@ -21,6 +22,20 @@ pub(crate) fn exchange(levels: u32) -> u32 {
     DEPTH.replace(levels)
 }
 
+/// Levels of objects that are shown within one another: each copies the text of all below it.
+const MAX_SHOWN: u32 = 2_500;
+
+/// For code that shows an object: what the copies cost that are made of its text on the levels above.
+pub(super) fn copies(vm: &VirtualMachine) -> PyResult<u64> {
+    let depth = DEPTH.get();
+    if depth > MAX_SHOWN { Err(too_deep(vm)) } else { Ok(u64::from(depth) / 16) }
+}
+
+#[cold]
+fn too_deep(vm: &VirtualMachine) -> PyBaseExceptionRef {
+    vm.new_recursion_error("maximum recursion depth exceeded".to_owned())
+}
+
 /// A level of native recursion, until it is dropped.
 pub(crate) struct Level(());
 
@@ -29,7 +44,7 @@ pub(crate) struct Level(());
 pub(crate) fn enter(vm: &VirtualMachine) -> PyResult<Level> {
     let depth = DEPTH.get();
     if depth >= MAX_DEPTH {
-        return Err(vm.new_recursion_error("maximum recursion depth exceeded".to_owned()));
+        return Err(too_deep(vm));
     }
     DEPTH.set(depth + 1);
     Ok(Level(()))

@@ -2,8 +2,9 @@
 
 use super::cost::{self, REFERENCE, charge};
 use super::patch::{family_of, guard_slot, slot_family};
+use super::text;
 use crate::meter::fuel;
-use rustpython_vm::builtins::{PyInt, PyList, PyRange, PySlice, PyTuple, PyType};
+use rustpython_vm::builtins::{PyByteArray, PyInt, PyList, PyRange, PySlice, PyTuple, PyType};
 use rustpython_vm::protocol::{PyMapping, PySequence};
 use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyResult, VirtualMachine};
 
@@ -20,6 +21,9 @@ slot_family! {
     extend [0 1 2 3 4 5 6 7] (sequence: PySequence<'_>, other: &PyObject; vm) -> PyResult {
         // The original takes a reference; what replaces the iterable has to live as long.
         let settled = settle(other.to_owned(), vm)?;
+        if let Some(own) = sequence.obj.downcast_ref::<PyByteArray>().map(|bytes| bytes.borrow_buf().len()) {
+            text::grow_bytes(own as u64, cost::text_bytes(&settled).unwrap_or(0) as u64, vm)?;
+        }
         if !settled.is(other) {
             return ORIGINALS[INDEX].get().map_or_else(
                 || Err(vm.new_system_error("a guard without an original")),

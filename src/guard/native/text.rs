@@ -51,7 +51,7 @@ pub(super) fn install(types: &[&'static Py<PyType>], vm: &VirtualMachine) {
 
 /// Methods with a rule of their own; `None` is free.
 const RULES: &[(&[&str], Option<Guard>)] = &[
-    (&["__class_getitem__", "isascii", "append", "__len__", "__format__", "__reversed__", "__alloc__"], None),
+    (&["__class_getitem__", "isascii", "__len__", "__format__", "__reversed__", "__alloc__"], None),
     (&["__new__", "__sizeof__", "format", "format_map"], None),
     (&["startswith", "endswith", "removeprefix", "removesuffix"], Some(Guard::Before(affix))),
     (&["find", "rfind", "index", "rindex"], Some(Guard::Before(search))),
@@ -67,6 +67,8 @@ const RULES: &[(&[&str], Option<Guard>)] = &[
     (&["split", "rsplit", "splitlines"], Some(Guard::Before(split))),
     (&["maketrans", "fromhex"], Some(Guard::Before(per_character))),
     (&["encode", "decode", "hex"], Some(Guard::Before(transcode))),
+    (&["casefold", "upper", "lower", "title", "swapcase", "capitalize"], Some(Guard::Before(change_case))),
+    (&["append"], Some(Guard::Before(append))),
     (&["extend"], Some(Guard::Before(extend))),
     (&["insert", "pop"], Some(Guard::Before(shift))),
 ];
@@ -127,14 +129,36 @@ fn transcode(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
     cost::make_text(own_bytes(args).saturating_mul(growth), vm)
 }
 
-fn extend(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
-    if let Some(iterable) = args.args.get_mut(1) {
-        *iterable = settle(iterable.clone(), vm)?;
+/// A character of two bytes may become one of six, and the buffer for that grows by doubling.
+fn change_case(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
+    let text = args.args.first().and_then(|zelf| zelf.downcast_ref::<PyStr>());
+    match text {
+        Some(text) if !text.isascii() => cost::make_text(text.byte_len() as u64 * 6, vm),
+        _ => linear(args, vm),
     }
-    Ok(())
+}
+
+fn append(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
+    grow_bytes(own_bytes(args), 1, vm)
+}
+
+fn extend(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
+    let own = own_bytes(args);
+    let Some(iterable) = args.args.get_mut(1) else { return Ok(()) };
+    *iterable = settle(iterable.clone(), vm)?;
+    grow_bytes(own, cost::text_bytes(iterable).unwrap_or(0) as u64, vm)
+}
+
+/// Bytes of a `bytearray` below which its growth needs no look.
+const SMALL: u64 = 1 << 20;
+
+/// Makes sure that there is room for a `bytearray` to grow: it doubles, or takes as much as comes in.
+pub(super) fn grow_bytes(own: u64, more: u64, vm: &VirtualMachine) -> PyResult<()> {
+    if own.max(more) < SMALL { Ok(()) } else { fuel::reserve(own.max(more), vm) }
 }
 
 fn shift(args: &mut FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
+    grow_bytes(own_bytes(args), 1, vm)?;
     if args.args.len() < 2 && args.kwargs.is_empty() { Ok(()) } else { charge(own_bytes(args) / 1024, vm) }
 }
 

@@ -257,9 +257,9 @@ pub(super) fn bill_new(size: usize) -> Tag {
         .unwrap_or(Tag::NOBODY)
 }
 
-/// Bills a change in size of a block of the current account. Answers whether it is of the current account.
+/// Bills a change in size of a block of `size` bytes of the current account. Answers whether it is of the current account.
 #[inline]
-pub(super) fn bill_growth(tag: Tag, growth: i64) -> bool {
+pub(super) fn bill_growth(tag: Tag, size: usize, growth: i64) -> bool {
     tag.slot != 0
         && CURRENT
             .try_with(|current| {
@@ -267,7 +267,7 @@ pub(super) fn bill_growth(tag: Tag, growth: i64) -> bool {
                 if own {
                     current.allocations.set(current.allocations.get() + 1);
                     current.allocated_bytes.set(current.allocated_bytes.get() + growth.max(0) as u64);
-                    current.resize(growth);
+                    current.resize(growth, growth <= size as i64);
                 }
                 own
             })
@@ -362,21 +362,22 @@ impl Current {
     fn grow(&self, bytes: i64) {
         self.allocations.set(self.allocations.get() + 1);
         self.allocated_bytes.set(self.allocated_bytes.get() + bytes as u64);
-        self.resize(bytes);
+        self.resize(bytes, false);
         if self.allocations.get() > self.max_allocations.get() {
             self.exceed(Limit::Allocations);
         }
     }
 
+    /// `doubling` is the growth of a buffer that at most doubles.
     #[inline]
-    fn resize(&self, change: i64) {
+    fn resize(&self, change: i64, doubling: bool) {
         let live = self.live.get() + change;
         self.live.set(live);
         if live > self.peak.get() {
             self.peak.set(live);
         }
         if live > self.watermark.get() {
-            self.pass(live);
+            self.pass(live, doubling);
         }
     }
 
@@ -393,9 +394,14 @@ impl Current {
     /// Something was passed: the threshold for a collection, the soft limit, or the hard one.
     #[cold]
     #[inline(never)]
-    fn pass(&self, live: i64) {
+    fn pass(&self, live: i64, doubling: bool) {
         if live > self.hard.get() {
-            self.park();
+            // The interpreter's buffers grow so with no guard in between. What that takes ends with the run, which the next
+            // probe stops; a parked thread keeps all it has for ever.
+            if !doubling || live > self.soft.get().saturating_mul(2) {
+                self.park();
+            }
+            self.hard.set(live.saturating_add(HARD_SLACK as i64));
         }
         if live > self.soft.get() {
             self.exceed(Limit::Memory);

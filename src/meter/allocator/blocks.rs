@@ -56,7 +56,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for MeteredAlloc<A> {
             let tag = *tag_of(block);
             let growth = new_whole as i64 - whole.size() as i64;
             // Billed before it is done, so that the hard limit stands before the memory is taken.
-            let own = bill_growth(tag, growth);
+            let own = bill_growth(tag, whole.size(), growth);
             let moved = self.inner.realloc(block.sub(header(layout)), whole, new_whole);
             if moved.is_null() {
                 if own {

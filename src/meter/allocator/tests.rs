@@ -116,3 +116,21 @@ fn what_is_allocated_while_paused_is_nobodys() {
     });
     assert_eq!(account.held(), 0);
 }
+
+/// Growth by doubling passes the hard limit, 12 MiB above the other, and the thread goes on: the run is stopped by the flag.
+#[test]
+fn a_buffer_that_doubles_does_not_cost_the_thread() {
+    let account = Account::open().unwrap();
+    let limits = MemoryLimits { memory: Some(32 << 20), allocations: None };
+    billed(&account, limits, || {
+        let small = layout(30 << 20, 8);
+        // SAFETY: a block of this layout, grown and then freed with the size that it has.
+        unsafe {
+            let block = METERED.realloc(METERED.alloc(small), small, 60 << 20);
+            assert_eq!(exceeded(), Some(Limit::Memory));
+            METERED.dealloc(METERED.alloc(layout(1 << 20, 8)), layout(1 << 20, 8));
+            METERED.dealloc(block, layout(60 << 20, 8));
+        }
+    });
+    assert_eq!(account.held(), 0);
+}
