@@ -15,18 +15,8 @@ pub struct PlaceArgs {
     /// The command that starts a worker process, in the quoting of a shell, such as `ssh judge2 pycage worker`
     #[arg(long, value_name = "COMMAND")]
     launcher: Option<String>,
-    /// Instructions, native steps among them
-    #[arg(long, value_name = "N")]
-    max_instructions: Option<u64>,
-    /// Allocations
-    #[arg(long, value_name = "N")]
-    max_allocations: Option<u64>,
-    /// Bytes held at any time
-    #[arg(long, value_name = "BYTES")]
-    pub max_memory: Option<u64>,
-    /// Wall-clock time
-    #[arg(long, value_name = "MS")]
-    timeout: Option<u64>,
+    #[command(flatten)]
+    pub limits: Limits,
     /// Grant a module (may be repeated)
     #[arg(long = "grant", value_name = "MODULE")]
     grants: Vec<String>,
@@ -38,7 +28,29 @@ impl PlaceArgs {
     }
 
     pub fn budget(&self) -> Budget {
-        let mut budget = Budget::default();
+        self.limits.on(Budget::default())
+    }
+}
+
+/// What is asked for in the place of a budget's own limits.
+#[derive(Args)]
+pub struct Limits {
+    /// Instructions, native steps among them
+    #[arg(long, value_name = "N")]
+    pub max_instructions: Option<u64>,
+    /// Allocations
+    #[arg(long, value_name = "N")]
+    pub max_allocations: Option<u64>,
+    /// Bytes held at any time
+    #[arg(long, value_name = "BYTES")]
+    pub max_memory: Option<u64>,
+    /// Wall-clock time
+    #[arg(long, value_name = "MS")]
+    pub timeout: Option<u64>,
+}
+
+impl Limits {
+    pub fn on(&self, mut budget: Budget) -> Budget {
         if let Some(count) = self.max_instructions {
             budget = budget.instructions(count);
         }

@@ -35,7 +35,7 @@ pub fn run(args: &RunArgs) -> Result<u8, String> {
 fn wanted(args: &RunArgs) -> Wanted {
     Wanted {
         workers: 1,
-        memory: args.place.max_memory,
+        memory: args.place.limits.max_memory,
         canary: args.canary,
         #[cfg(feature = "test-hooks")]
         unguarded: args.unguarded,

@@ -1,10 +1,10 @@
 //! The jobs of a batch: one JSON object a line.
 
+use crate::place::Limits;
 use pycage::{Budget, Policy, Value};
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// One line of the file of jobs.
 #[derive(Debug, Deserialize)]
@@ -65,19 +65,12 @@ impl Job {
 
     /// The budget of the command line, with what the job says in its place.
     pub fn budget(&self, base: &Budget) -> Budget {
-        let mut budget = base.clone();
-        if let Some(count) = self.max_instructions {
-            budget = budget.instructions(count);
-        }
-        if let Some(count) = self.max_allocations {
-            budget = budget.allocations(count);
-        }
-        if let Some(bytes) = self.max_memory {
-            budget = budget.memory(bytes);
-        }
-        if let Some(millis) = self.timeout_ms {
-            budget = budget.timeout(Duration::from_millis(millis));
-        }
-        budget
+        let limits = Limits {
+            max_instructions: self.max_instructions,
+            max_allocations: self.max_allocations,
+            max_memory: self.max_memory,
+            timeout: self.timeout_ms,
+        };
+        limits.on(base.clone())
     }
 }

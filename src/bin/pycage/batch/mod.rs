@@ -72,7 +72,7 @@ struct Batch<'a> {
 impl Batch<'_> {
     /// The largest memory limit of a job, which its worker has to have.
     fn most_memory(&self) -> Option<u64> {
-        self.todo.iter().filter_map(|job| job.max_memory).chain(self.args.place.max_memory).max()
+        self.todo.iter().filter_map(|job| job.max_memory).chain(self.args.place.limits.max_memory).max()
     }
 
     /// Takes one job after the other.
