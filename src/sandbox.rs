@@ -1,33 +1,35 @@
-//! The front door: a sandbox, its builder, and calls into it.
+//! The front door: a sandbox, and calls into it.
 
+mod builder;
+mod compiling;
+mod functions;
+mod live;
 #[cfg(feature = "serde")]
 mod snapshot_serde;
 mod state;
+mod tasks;
+#[cfg(feature = "test-hooks")]
+mod testing;
 
+pub(crate) use builder::Config;
+pub use builder::{Isolation, SandboxBuilder};
+pub use live::LiveUsageView;
 pub use state::{Reloaded, Snapshot};
 
 use crate::budget::{Budget, Limit};
-use crate::compile::{self, Checks};
 use crate::error::{BudgetExceeded, Error};
-use crate::guard;
-use crate::host::callback::Callback;
-use crate::host::function::{self, Erased, HostFunction, NewFunction};
 use crate::meter::fuel::{Clock, LiveUsage};
-use crate::meter::hook::{Cancel, MeterHook};
-use crate::policy::Policy;
+use crate::meter::hook::Cancel;
 use crate::runner::cage::{Cage, Call, Done, Op, Place, SandboxId};
 use crate::runner::handover::NoAnswer;
-use crate::runner::tasks::{Start, TaskId};
 use crate::runner::{CallError, Runner};
 use crate::script::Script;
-use crate::task::{Books, Task};
+use crate::task::Books;
 use crate::usage::Usage;
 use crate::value::{FromValue, IntoArgs, IntoValue, Value};
 use parking_lot::Mutex;
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long past its deadline a call may go on before the runner is given up.
@@ -81,265 +83,6 @@ enum Home {
     /// Behind a lock for the calls that take the sandbox by shared reference.
     #[cfg(feature = "process")]
     Process(Box<parking_lot::Mutex<crate::process::session::Session>>),
-}
-
-/// What separates a sandbox's scripts from the host; see [`SandboxBuilder::isolation`].
-///
-/// ```no_run
-/// use pycage::{Isolation, Sandbox};
-///
-/// fn main() -> Result<(), pycage::Error> {
-///     pycage::worker::init();
-///     let mut sandbox = Sandbox::builder().isolation(Isolation::Process).build()?;
-///     assert!(sandbox.enforced().contains(&"seccomp"));
-///     assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
-///     Ok(())
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Isolation {
-    /// The rings of this process alone: a thread of the library's own.
-    #[default]
-    Thread,
-    /// The same in a worker process, walled in by the kernel on Linux. Needs the feature `process`, and
-    /// `pycage::worker::init()` first in the host's `main`.
-    Process,
-}
-
-/// What is fixed for the life of a sandbox.
-pub(crate) struct Config {
-    pub policy: Policy,
-    pub hook: Option<Arc<dyn MeterHook>>,
-    pub cancel: Cancel,
-    pub data: Option<Arc<dyn Any + Send + Sync>>,
-}
-
-/// Builds a [`Sandbox`]; see [`Sandbox::builder`].
-///
-/// ```
-/// use pycage::{Budget, Policy, Sandbox};
-///
-/// let mut sandbox = Sandbox::builder()
-///     .policy(Policy::plugin())
-///     .budget(Budget::default().instructions(100_000))
-///     .build()?;
-/// assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
-/// # Ok::<(), pycage::Error>(())
-/// ```
-#[derive(Default)]
-pub struct SandboxBuilder {
-    runner: Option<Runner>,
-    policy: Policy,
-    budget: Budget,
-    lifetime: Option<Budget>,
-    hook: Option<Arc<dyn MeterHook>>,
-    isolation: Isolation,
-    #[cfg(feature = "process")]
-    pool: Option<crate::process::Pool>,
-    data: Option<Arc<dyn Any + Send + Sync>>,
-}
-
-impl SandboxBuilder {
-    /// What separates the scripts from the host. The sandbox is used in the same way with either.
-    ///
-    /// ```
-    /// use pycage::Sandbox;
-    ///
-    /// let mut sandbox = Sandbox::builder().isolation(pycage::Isolation::Thread).build()?;
-    /// assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    #[must_use]
-    pub fn isolation(mut self, isolation: Isolation) -> Self {
-        self.isolation = isolation;
-        self
-    }
-
-    /// The pool to take a worker process from, instead of the process-wide default one. Implies [`Isolation::Process`].
-    ///
-    /// ```no_run
-    /// use pycage::Sandbox;
-    /// use pycage::process::Pool;
-    ///
-    /// fn main() -> Result<(), pycage::Error> {
-    ///     pycage::worker::init();
-    ///     let pool = Pool::builder().size(2, 8).build()?;
-    ///     let mut sandbox = Sandbox::builder().pool(&pool).build()?;
-    ///     sandbox.exec("1 + 1")
-    /// }
-    /// ```
-    #[cfg(feature = "process")]
-    #[must_use]
-    pub fn pool(mut self, pool: &crate::process::Pool) -> Self {
-        self.pool = Some(pool.clone());
-        self.isolation(Isolation::Process)
-    }
-
-    /// The runner to live on, instead of the process-wide default one.
-    ///
-    /// ```
-    /// let runner = pycage::Runner::new()?;
-    /// let mut sandbox = pycage::Sandbox::builder().runner(&runner).build()?;
-    /// assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    #[must_use]
-    pub fn runner(mut self, runner: &Runner) -> Self {
-        self.runner = Some(runner.clone());
-        self
-    }
-
-    /// What scripts may use.
-    ///
-    /// ```
-    /// use pycage::Sandbox;
-    ///
-    /// let mut sandbox = Sandbox::builder().policy(pycage::Policy::minimal().grant("math")).build()?;
-    /// assert_eq!(sandbox.eval::<i64>("import math\nmath.isqrt(17)")?, 4);
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    #[must_use]
-    pub fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    /// The budget of calls that are given no other.
-    ///
-    /// ```
-    /// use pycage::Sandbox;
-    ///
-    /// let mut sandbox = Sandbox::builder().budget(pycage::Budget::default().instructions(100)).build()?;
-    /// assert!(sandbox.exec("while True: pass").is_err());
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    #[must_use]
-    pub fn budget(mut self, budget: Budget) -> Self {
-        self.budget = budget;
-        self
-    }
-
-    /// A budget for all calls together, beside that of each call. Its instructions, time, allocations, output and host
-    /// calls add up; its memory and recursion limits have no further effect, as those hold at any time anyway.
-    ///
-    /// ```
-    /// use pycage::{Budget, Error, Limit, Sandbox};
-    ///
-    /// let mut sandbox = Sandbox::builder().lifetime_budget(Budget::default().instructions(5_000)).build()?;
-    /// let stop = loop {
-    ///     match sandbox.exec("for i in range(100): pass") {
-    ///         Ok(()) => {}
-    ///         Err(Error::Budget(stop)) => break stop,
-    ///         Err(other) => panic!("{other}"),
-    ///     }
-    /// };
-    /// assert!(stop.lifetime && stop.limit == Limit::Instructions);
-    /// # Ok::<(), Error>(())
-    /// ```
-    #[must_use]
-    pub fn lifetime_budget(mut self, budget: Budget) -> Self {
-        self.lifetime = Some(budget);
-        self
-    }
-
-    /// Has a say at checkpoints.
-    ///
-    /// ```
-    /// use pycage::Sandbox;
-    ///
-    /// let mut sandbox = Sandbox::builder().hook(|_: &pycage::Usage| pycage::HookAction::Continue).build()?;
-    /// assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    #[must_use]
-    pub fn hook(mut self, hook: impl MeterHook + 'static) -> Self {
-        self.hook = Some(Arc::new(hook));
-        self
-    }
-
-    /// Data of the host's own, which host functions find by its type: see [`CallContext::data`](crate::CallContext::data).
-    /// There is one for a sandbox; a second call replaces it.
-    ///
-    /// ```
-    /// use pycage::Sandbox;
-    ///
-    /// let mut sandbox = Sandbox::builder().data("ada".to_owned()).build()?;
-    /// sandbox.function("who", |context: pycage::CallContext| context.data::<String>().cloned())?;
-    /// assert_eq!(sandbox.eval::<String>("who()")?, "ada");
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    #[must_use]
-    pub fn data<T: Any + Send + Sync>(mut self, data: T) -> Self {
-        self.data = Some(Arc::new(data));
-        self
-    }
-
-    /// Builds the sandbox.
-    ///
-    /// # Errors
-    /// [`Error::Setup`] when a granted module does not exist, or the operating system refuses a thread for a runner;
-    /// [`Error::Lost`] when the given runner is, and modules are granted.
-    ///
-    /// ```
-    /// use pycage::{Error, Policy, Sandbox};
-    ///
-    /// assert!(Sandbox::builder().build().is_ok());
-    /// let unknown = Sandbox::builder().policy(Policy::minimal().grant("os")).build();
-    /// assert!(matches!(unknown, Err(Error::Setup(_))));
-    /// ```
-    pub fn build(self) -> Result<Sandbox, Error> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        if let Some(unknown) = self.policy.modules.iter().find(|name| !guard::grantable(name)) {
-            return Err(Error::Setup(format!("there is no module '{unknown}' that could be granted")));
-        }
-        let config =
-            Arc::new(Config { policy: self.policy, hook: self.hook, cancel: Cancel::default(), data: self.data });
-        let home = match (self.isolation, self.runner) {
-            (Isolation::Thread, Some(runner)) => Home::Thread(runner),
-            (Isolation::Thread, None) => Home::Thread(Runner::shared()?),
-            (Isolation::Process, Some(_)) => {
-                return Err(Error::Setup("a sandbox in a worker process has no runner; give it a pool".to_owned()));
-            }
-            #[cfg(feature = "process")]
-            (Isolation::Process, None) => {
-                let pool = match self.pool {
-                    Some(pool) => pool,
-                    None => crate::process::Pool::default_pool()?,
-                };
-                let session = crate::process::session::Session::begin(pool.shared(), &config)?;
-                Home::Process(Box::new(parking_lot::Mutex::new(session)))
-            }
-            #[cfg(not(feature = "process"))]
-            (Isolation::Process, None) => {
-                return Err(Error::Setup("sandboxes in worker processes need pycage's feature `process`".to_owned()));
-            }
-        };
-        // A worker does so when it opens the sandbox.
-        if let Home::Thread(runner) = &home
-            && !config.policy.modules.is_empty()
-        {
-            let policy = config.policy.clone();
-            match runner.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.prepare_modules(&policy)) {
-                // Then the first import does it.
-                Err(CallError::WithinItself) => {}
-                prepared => prepared??,
-            }
-        }
-        Ok(Sandbox {
-            home,
-            id: SandboxId(NEXT.fetch_add(1, Ordering::Relaxed)),
-            config,
-            budget: self.budget,
-            lifetime: self.lifetime,
-            spent: Usage::default(),
-            output: String::new(),
-            live: Arc::default(),
-            books: None,
-            #[cfg(feature = "async")]
-            async_functions: Default::default(),
-        })
-    }
 }
 
 impl Sandbox {
@@ -461,124 +204,12 @@ impl Sandbox {
         self.dispatch(Op::Exec(script), budget).map(|(_, usage)| usage)
     }
 
-    /// Compiles source under a name for tracebacks, without running it.
-    ///
-    /// # Errors
-    /// [`Error::Syntax`] and [`Error::Rejected`] for what the source is; [`Error::Lost`] when the runner is.
-    ///
-    /// ```
-    /// use pycage::Sandbox;
-    ///
-    /// let mut sandbox = Sandbox::new()?;
-    /// let script = sandbox.compile("answer.py", "6 * 7")?;
-    /// assert_eq!(sandbox.run::<i64>(&script)?, 42);
-    /// assert!(sandbox.compile("broken.py", "6 *").is_err());
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    pub fn compile(&self, name: &str, source: &str) -> Result<Script, Error> {
-        self.compile_checked(name, source, Checks::All)
-    }
-
-    /// Compiles source without validating it. For this crate's tests of the run ring alone: never in a host.
-    ///
-    /// # Errors
-    /// As [`Sandbox::compile`].
-    #[cfg(feature = "test-hooks")]
-    #[doc(hidden)]
-    pub fn compile_unvalidated(&self, name: &str, source: &str) -> Result<Script, Error> {
-        self.compile_checked(name, source, Checks::LimitsOnly)
-    }
-
-    /// Holds the runner up in native code that meets no checkpoint. For this crate's tests of [`Error::Stuck`]: never in a
-    /// host.
-    ///
-    /// # Errors
-    /// [`Error::Stuck`] when that is longer than the timeout and the grace after it.
-    #[cfg(feature = "test-hooks")]
-    #[doc(hidden)]
-    pub fn hold_up(&mut self, time: Duration) -> Result<(), Error> {
-        self.dispatch(Op::HoldUp(time), self.budget.clone()).map(drop)
-    }
-
-    /// The public names of a granted module, for this crate's tests of its tables.
-    ///
-    /// # Errors
-    /// [`Error::Setup`] when it is not granted.
-    #[cfg(feature = "test-hooks")]
-    #[doc(hidden)]
-    pub fn module_names(&self, module: &str) -> Result<Vec<String>, Error> {
-        let (module, config) = (module.to_owned(), self.config.clone());
-        self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.module_names(&module, &config))?
-    }
-
-    /// A worker compiles it in the call that runs it.
-    fn compile_for_one_run(&self, name: &str, source: &str) -> Result<Script, Error> {
-        #[cfg(feature = "process")]
-        if let Home::Process(_) = &self.home {
-            return Ok(Script::for_workers(name, source, false, false));
-        }
-        self.compile(name, source)
-    }
-
     fn runner(&self) -> Result<&Runner, Error> {
         match &self.home {
             Home::Thread(runner) => Ok(runner),
             #[cfg(feature = "process")]
             Home::Process(_) => Err(Error::Setup("this sandbox lives in a worker process, not on a runner".to_owned())),
         }
-    }
-
-    /// Compiles on the runner's own thread.
-    pub(crate) fn compile_here(&self, name: &str, source: &str) -> Result<Script, Error> {
-        compile::compile(source, name, &self.config.policy, Checks::All).map(|compiled| Script::new(name, compiled))
-    }
-
-    fn compile_checked(&self, name: &str, source: &str, checks: Checks) -> Result<Script, Error> {
-        #[cfg(feature = "process")]
-        if let Home::Process(session) = &self.home {
-            let script = Script::for_workers(name, source, true, checks != Checks::All);
-            session.lock().compile(&script, &self.budget, &self.config)?;
-            return Ok(script);
-        }
-        let (name, source, config) = (name.to_owned(), source.to_owned(), self.config.clone());
-        // On the runner for its stack: the compiler recurses over the tree.
-        self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |_, _| {
-            compile::compile(&source, &name, &config.policy, checks).map(|compiled| Script::new(&name, compiled))
-        })?
-    }
-
-    /// What the sandbox's globals lead to that no script may hold: an object of the interpreter's own, or one of another
-    /// sandbox on the same runner. For this crate's tests: never in a host.
-    ///
-    /// # Errors
-    /// [`Error::Lost`] when the runner is.
-    #[cfg(feature = "test-hooks")]
-    #[doc(hidden)]
-    pub fn reached(&self) -> Result<Option<String>, Error> {
-        let id = self.id;
-        Ok(self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.reached(id))?)
-    }
-
-    /// A listing of a script's instrumented bytecode with the weight of each block, for people.
-    ///
-    /// # Errors
-    /// [`Error::Lost`] when the runner is.
-    ///
-    /// ```
-    /// use pycage::Sandbox;
-    ///
-    /// let mut sandbox = Sandbox::new()?;
-    /// let script = sandbox.compile("answer.py", "x = 1")?;
-    /// assert!(!sandbox.disassemble(&script)?.is_empty());
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    pub fn disassemble(&self, script: &Script) -> Result<String, Error> {
-        #[cfg(feature = "process")]
-        if let Home::Process(session) = &self.home {
-            return session.lock().disassemble(script, &self.budget, &self.config);
-        }
-        let script = script.clone();
-        self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.disassemble(&script))?
     }
 
     /// Runs a compiled script; gives the value of its last expression.
@@ -701,205 +332,6 @@ impl Sandbox {
         self.dispatch(op, self.budget.clone()).map(drop)
     }
 
-    /// Makes a closure a global function of the sandbox; see [`HostFunction`].
-    ///
-    /// # Errors
-    /// [`Error::Setup`] when the name begins with two underscores.
-    ///
-    /// ```
-    /// use pycage::Sandbox;
-    ///
-    /// let mut sandbox = Sandbox::new()?;
-    /// sandbox.function("double", |x: i64| x * 2)?;
-    /// assert_eq!(sandbox.eval::<i64>("double(21)")?, 42);
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    pub fn function<Args: 'static>(
-        &mut self,
-        name: &str,
-        function: impl HostFunction<Args> + Sync + 'static,
-    ) -> Result<(), Error> {
-        self.set_erased(name, Vec::new(), function::erase(function))
-    }
-
-    /// [`Sandbox::function`], with names for the parameters, in order, by which a script can pass them as keywords. A
-    /// [`CallContext`](crate::CallContext), [`Rest`](crate::Rest) or [`Kwargs`](crate::Kwargs) has no name.
-    ///
-    /// # Errors
-    /// As [`Sandbox::function`].
-    ///
-    /// ```
-    /// use pycage::Sandbox;
-    ///
-    /// let mut sandbox = Sandbox::new()?;
-    /// sandbox.function_named("spawn", ["kind", "count"], |kind: &str, count: Option<u32>| {
-    ///     format!("{} {kind}", count.unwrap_or(1))
-    /// })?;
-    /// assert_eq!(sandbox.eval::<String>("spawn('orc')")?, "1 orc");
-    /// assert_eq!(sandbox.eval::<String>("spawn(count=3, kind='elf')")?, "3 elf");
-    /// assert!(sandbox.exec("spawn('orc', size=9)").is_err());
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    pub fn function_named<Args: 'static, Name: Into<String>>(
-        &mut self,
-        name: &str,
-        parameters: impl IntoIterator<Item = Name>,
-        function: impl HostFunction<Args> + Sync + 'static,
-    ) -> Result<(), Error> {
-        let parameters = parameters.into_iter().map(Into::into).collect();
-        self.set_erased(name, parameters, function::erase(function))
-    }
-
-    pub(crate) fn set_erased(&mut self, name: &str, parameters: Vec<String>, function: Erased) -> Result<(), Error> {
-        let op = Op::SetFunction(NewFunction { name: name.to_owned(), parameters, function });
-        self.dispatch(op, self.budget.clone()).map(drop)
-    }
-
-    /// Calls a callable of the script that the host holds, see [`Callback`].
-    ///
-    /// # Errors
-    /// As [`Sandbox::eval`]; [`Error::Conversion`] when the callback belongs to another sandbox.
-    ///
-    /// ```
-    /// use pycage::Sandbox;
-    ///
-    /// let mut sandbox = Sandbox::new()?;
-    /// let double: pycage::Callback = sandbox.eval("lambda x: x * 2")?;
-    /// assert_eq!(sandbox.call_function::<i64>(&double, (21,))?, 42);
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    pub fn call_function<T: FromValue>(&mut self, callback: &Callback, args: impl IntoArgs) -> Result<T, Error> {
-        self.call_function_with(callback, args, self.budget.clone()).map(|(value, _)| value)
-    }
-
-    /// [`Sandbox::call_function`] under a budget of its own; also gives the bill.
-    ///
-    /// # Errors
-    /// As [`Sandbox::call_function`].
-    ///
-    /// ```
-    /// use pycage::{Budget, Callback, Sandbox};
-    ///
-    /// let mut sandbox = Sandbox::new()?;
-    /// let double: Callback = sandbox.eval("lambda x: x * 2")?;
-    /// let (value, usage) = sandbox.call_function_with::<i64>(&double, (21,), Budget::default())?;
-    /// assert!(value == 42 && usage.instructions > 0);
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    pub fn call_function_with<T: FromValue>(
-        &mut self,
-        callback: &Callback,
-        args: impl IntoArgs,
-        budget: Budget,
-    ) -> Result<(T, Usage), Error> {
-        let op = Op::CallFunction { callback: callback.clone(), args: args.into_args() };
-        let (value, usage) = self.dispatch(op, budget)?;
-        Ok((T::from_value(value)?, usage))
-    }
-
-    /// Makes a global function of which each call can be awaited by a task: the host gets the name and the arguments as a
-    /// [`Request`](crate::Request), and answers with [`Task::resume_with`].
-    ///
-    /// # Errors
-    /// [`Error::Setup`] when the name begins with two underscores.
-    ///
-    /// ```
-    /// use pycage::{Budget, Progress, Sandbox};
-    ///
-    /// let mut sandbox = Sandbox::new()?;
-    /// sandbox.awaitable("ask")?;
-    /// sandbox.exec("async def f(): return await ask('who')")?;
-    /// let mut task = sandbox.start("f", ())?;
-    /// assert!(matches!(task.resume(Budget::default())?, Progress::Awaiting(request) if request.name == "ask"));
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    pub fn awaitable(&mut self, name: &str) -> Result<(), Error> {
-        self.dispatch(Op::SetAwaitable(name.to_owned()), self.budget.clone()).map(drop)
-    }
-
-    /// Starts a call of a global function as a [`Task`], which runs a slice at a time. Nothing runs before the first
-    /// [`Task::resume`]. A plain function is paused wherever its slice ends; the coroutine of an `async def` can also await
-    /// what [`Sandbox::awaitable`] made.
-    ///
-    /// # Errors
-    /// [`Error::Setup`] when the system refuses a stack for another task; [`Error::Lost`] when the runner is.
-    ///
-    /// ```
-    /// use pycage::{Budget, Progress, Sandbox, Value};
-    ///
-    /// let mut sandbox = Sandbox::new()?;
-    /// sandbox.exec("def double(x): return x * 2")?;
-    /// let mut task = sandbox.start("double", (21,))?;
-    /// assert_eq!(task.resume(Budget::default())?, Progress::Done(Value::Int(42)));
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    pub fn start(&mut self, name: &str, args: impl IntoArgs) -> Result<Task, Error> {
-        self.start_task(Start::Call { name: name.to_owned(), args: args.into_args() })
-    }
-
-    /// Starts a compiled script as a [`Task`], as [`Sandbox::start`].
-    ///
-    /// # Errors
-    /// As [`Sandbox::start`].
-    ///
-    /// ```
-    /// use pycage::{Budget, Progress, Sandbox, Value};
-    ///
-    /// let mut sandbox = Sandbox::new()?;
-    /// let script = sandbox.compile("answer.py", "6 * 7")?;
-    /// let mut task = sandbox.start_script(&script)?;
-    /// assert_eq!(task.resume(Budget::default())?, Progress::Done(Value::Int(42)));
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    pub fn start_script(&mut self, script: &Script) -> Result<Task, Error> {
-        self.start_task(Start::Run(script.clone()))
-    }
-
-    fn start_task(&mut self, start: Start) -> Result<Task, Error> {
-        let (task, job) = self.prepare_task(start)?;
-        self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| job(cage))??;
-        Ok(task)
-    }
-
-    #[cfg(feature = "async")]
-    pub(crate) async fn start_async(&mut self, start: Start) -> Result<Task, Error> {
-        let (task, job) = self.prepare_task(start)?;
-        self.runner()?.call_async(COMPILE_PATIENCE, Arc::default(), move |cage, _| job(cage))?.await??;
-        Ok(task)
-    }
-
-    /// A task, and what makes it on the runner.
-    #[allow(clippy::type_complexity, reason = "a closure has no other name")]
-    fn prepare_task(
-        &mut self,
-        start: Start,
-    ) -> Result<(Task, impl FnOnce(&mut Cage<'_>) -> Result<(), Error> + Send + 'static + use<>), Error> {
-        let runner = self.runner()?.clone();
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let id = TaskId(NEXT.fetch_add(1, Ordering::Relaxed));
-        let (sandbox, config, live) = (self.id, self.config.clone(), Arc::<LiveUsage>::default());
-        let spent = self.spent;
-        let books =
-            self.books.get_or_insert_with(|| Arc::new(Mutex::new(Books { calls: spent, tasks: Usage::default() })));
-        let task = Task::new(runner, id, live.clone(), self.lifetime.clone(), books.clone());
-        Ok((task, move |cage: &mut Cage<'_>| cage.start_task(id, sandbox, &config, live, start)))
-    }
-
-    #[cfg(feature = "async")]
-    pub(crate) async fn compile_async(&self, name: &str, source: &str) -> Result<Script, Error> {
-        let (name, source, config) = (name.to_owned(), source.to_owned(), self.config.clone());
-        let job = move |_: &mut Cage<'_>, _: &_| {
-            compile::compile(&source, &name, &config.policy, Checks::All).map(|compiled| Script::new(&name, compiled))
-        };
-        self.runner()?.call_async(COMPILE_PATIENCE, Arc::default(), job)?.await?
-    }
-
-    /// What a task of an async call printed is the sandbox's.
-    #[cfg(feature = "async")]
-    pub(crate) fn take_over_output(&mut self, task: &mut Task) {
-        self.output.push_str(&task.take_output());
-    }
-
     /// What scripts have printed since the last time it was taken.
     ///
     /// ```
@@ -1013,22 +445,6 @@ impl Sandbox {
                 session.lock().report().lacking.iter().map(|(wall, why)| (wall.name(), why.clone())).collect()
             }
             Home::Thread(_) => Vec::new(),
-        }
-    }
-
-    /// Has native code of an attacker run in the worker; answers what it says itself. For this crate's tests of the jail.
-    ///
-    /// # Errors
-    /// [`Error::Died`] when the kernel ends the worker for it.
-    #[cfg(all(feature = "process", feature = "test-hooks"))]
-    #[doc(hidden)]
-    pub fn attack(&mut self, name: &str) -> Result<String, Error> {
-        match &mut self.home {
-            Home::Process(session) => {
-                let done = session.get_mut().attack(name, &self.budget, &self.config)?;
-                Ok(String::from_value(done.result?)?)
-            }
-            Home::Thread(_) => Err(Error::Setup("there is no worker to attack from".to_owned())),
         }
     }
 
@@ -1169,53 +585,5 @@ impl Drop for Sandbox {
 impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sandbox").field("id", &self.id.0).field("budget", &self.budget).finish_non_exhaustive()
-    }
-}
-
-/// The usage of a running call, readable from another thread; see [`Sandbox::live_usage`].
-///
-/// ```
-/// let mut sandbox = pycage::Sandbox::new()?;
-/// let view = sandbox.live_usage();
-/// // Another thread may look while this runs.
-/// sandbox.exec("for i in range(100_000): pass")?;
-/// assert!(view.instructions() > 100_000);
-/// # Ok::<(), pycage::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct LiveUsageView(Arc<LiveUsage>);
-
-impl LiveUsageView {
-    /// Instructions executed as of the last checkpoint.
-    ///
-    /// ```
-    /// let view = pycage::Sandbox::new()?.live_usage();
-    /// assert_eq!(view.instructions(), 0);
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    pub fn instructions(&self) -> u64 {
-        self.0.instructions.load(Ordering::Relaxed)
-    }
-
-    /// Native steps taken as of the last checkpoint.
-    ///
-    /// ```
-    /// let view = pycage::Sandbox::new()?.live_usage();
-    /// assert_eq!(view.native_steps(), 0);
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    pub fn native_steps(&self) -> u64 {
-        self.0.native_steps.load(Ordering::Relaxed)
-    }
-
-    /// Bytes held as of the last checkpoint.
-    ///
-    /// ```
-    /// let view = pycage::Sandbox::new()?.live_usage();
-    /// assert_eq!(view.live_bytes(), 0);
-    /// # Ok::<(), pycage::Error>(())
-    /// ```
-    pub fn live_bytes(&self) -> u64 {
-        self.0.live_bytes.load(Ordering::Relaxed)
     }
 }

@@ -1,0 +1,273 @@
+//! Builds sandboxes: all that is fixed for the life of one.
+
+use super::{COMPILE_PATIENCE, Home, Sandbox};
+use crate::budget::Budget;
+use crate::error::Error;
+use crate::guard;
+use crate::meter::hook::{Cancel, MeterHook};
+use crate::policy::Policy;
+use crate::runner::cage::SandboxId;
+use crate::runner::{CallError, Runner};
+use crate::usage::Usage;
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What separates a sandbox's scripts from the host; see [`SandboxBuilder::isolation`].
+///
+/// ```no_run
+/// use pycage::{Isolation, Sandbox};
+///
+/// fn main() -> Result<(), pycage::Error> {
+///     pycage::worker::init();
+///     let mut sandbox = Sandbox::builder().isolation(Isolation::Process).build()?;
+///     assert!(sandbox.enforced().contains(&"seccomp"));
+///     assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
+///     Ok(())
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Isolation {
+    /// The rings of this process alone: a thread of the library's own.
+    #[default]
+    Thread,
+    /// The same in a worker process, walled in by the kernel on Linux. Needs the feature `process`, and
+    /// `pycage::worker::init()` first in the host's `main`.
+    Process,
+}
+
+/// What is fixed for the life of a sandbox.
+pub(crate) struct Config {
+    pub policy: Policy,
+    pub hook: Option<Arc<dyn MeterHook>>,
+    pub cancel: Cancel,
+    pub data: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+/// Builds a [`Sandbox`]; see [`Sandbox::builder`].
+///
+/// ```
+/// use pycage::{Budget, Policy, Sandbox};
+///
+/// let mut sandbox = Sandbox::builder()
+///     .policy(Policy::plugin())
+///     .budget(Budget::default().instructions(100_000))
+///     .build()?;
+/// assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
+/// # Ok::<(), pycage::Error>(())
+/// ```
+#[derive(Default)]
+pub struct SandboxBuilder {
+    runner: Option<Runner>,
+    policy: Policy,
+    budget: Budget,
+    lifetime: Option<Budget>,
+    hook: Option<Arc<dyn MeterHook>>,
+    isolation: Isolation,
+    #[cfg(feature = "process")]
+    pool: Option<crate::process::Pool>,
+    data: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl SandboxBuilder {
+    /// What separates the scripts from the host. The sandbox is used in the same way with either.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::builder().isolation(pycage::Isolation::Thread).build()?;
+    /// assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    #[must_use]
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = isolation;
+        self
+    }
+
+    /// The pool to take a worker process from, instead of the process-wide default one. Implies [`Isolation::Process`].
+    ///
+    /// ```no_run
+    /// use pycage::Sandbox;
+    /// use pycage::process::Pool;
+    ///
+    /// fn main() -> Result<(), pycage::Error> {
+    ///     pycage::worker::init();
+    ///     let pool = Pool::builder().size(2, 8).build()?;
+    ///     let mut sandbox = Sandbox::builder().pool(&pool).build()?;
+    ///     sandbox.exec("1 + 1")
+    /// }
+    /// ```
+    #[cfg(feature = "process")]
+    #[must_use]
+    pub fn pool(mut self, pool: &crate::process::Pool) -> Self {
+        self.pool = Some(pool.clone());
+        self.isolation(Isolation::Process)
+    }
+
+    /// The runner to live on, instead of the process-wide default one.
+    ///
+    /// ```
+    /// let runner = pycage::Runner::new()?;
+    /// let mut sandbox = pycage::Sandbox::builder().runner(&runner).build()?;
+    /// assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    #[must_use]
+    pub fn runner(mut self, runner: &Runner) -> Self {
+        self.runner = Some(runner.clone());
+        self
+    }
+
+    /// What scripts may use.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::builder().policy(pycage::Policy::minimal().grant("math")).build()?;
+    /// assert_eq!(sandbox.eval::<i64>("import math\nmath.isqrt(17)")?, 4);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The budget of calls that are given no other.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::builder().budget(pycage::Budget::default().instructions(100)).build()?;
+    /// assert!(sandbox.exec("while True: pass").is_err());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    #[must_use]
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// A budget for all calls together, beside that of each call. Its instructions, time, allocations, output and host
+    /// calls add up; its memory and recursion limits have no further effect, as those hold at any time anyway.
+    ///
+    /// ```
+    /// use pycage::{Budget, Error, Limit, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::builder().lifetime_budget(Budget::default().instructions(5_000)).build()?;
+    /// let stop = loop {
+    ///     match sandbox.exec("for i in range(100): pass") {
+    ///         Ok(()) => {}
+    ///         Err(Error::Budget(stop)) => break stop,
+    ///         Err(other) => panic!("{other}"),
+    ///     }
+    /// };
+    /// assert!(stop.lifetime && stop.limit == Limit::Instructions);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn lifetime_budget(mut self, budget: Budget) -> Self {
+        self.lifetime = Some(budget);
+        self
+    }
+
+    /// Has a say at checkpoints.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::builder().hook(|_: &pycage::Usage| pycage::HookAction::Continue).build()?;
+    /// assert_eq!(sandbox.eval::<i64>("6 * 7")?, 42);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    #[must_use]
+    pub fn hook(mut self, hook: impl MeterHook + 'static) -> Self {
+        self.hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// Data of the host's own, which host functions find by its type: see [`CallContext::data`](crate::CallContext::data).
+    /// There is one for a sandbox; a second call replaces it.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// let mut sandbox = Sandbox::builder().data("ada".to_owned()).build()?;
+    /// sandbox.function("who", |context: pycage::CallContext| context.data::<String>().cloned())?;
+    /// assert_eq!(sandbox.eval::<String>("who()")?, "ada");
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    #[must_use]
+    pub fn data<T: Any + Send + Sync>(mut self, data: T) -> Self {
+        self.data = Some(Arc::new(data));
+        self
+    }
+
+    /// Builds the sandbox.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when a granted module does not exist, or the operating system refuses a thread for a runner;
+    /// [`Error::Lost`] when the given runner is, and modules are granted.
+    ///
+    /// ```
+    /// use pycage::{Error, Policy, Sandbox};
+    ///
+    /// assert!(Sandbox::builder().build().is_ok());
+    /// let unknown = Sandbox::builder().policy(Policy::minimal().grant("os")).build();
+    /// assert!(matches!(unknown, Err(Error::Setup(_))));
+    /// ```
+    pub fn build(self) -> Result<Sandbox, Error> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        if let Some(unknown) = self.policy.modules.iter().find(|name| !guard::grantable(name)) {
+            return Err(Error::Setup(format!("there is no module '{unknown}' that could be granted")));
+        }
+        let config =
+            Arc::new(Config { policy: self.policy, hook: self.hook, cancel: Cancel::default(), data: self.data });
+        let home = match (self.isolation, self.runner) {
+            (Isolation::Thread, Some(runner)) => Home::Thread(runner),
+            (Isolation::Thread, None) => Home::Thread(Runner::shared()?),
+            (Isolation::Process, Some(_)) => {
+                return Err(Error::Setup("a sandbox in a worker process has no runner; give it a pool".to_owned()));
+            }
+            #[cfg(feature = "process")]
+            (Isolation::Process, None) => {
+                let pool = match self.pool {
+                    Some(pool) => pool,
+                    None => crate::process::Pool::default_pool()?,
+                };
+                let session = crate::process::session::Session::begin(pool.shared(), &config)?;
+                Home::Process(Box::new(parking_lot::Mutex::new(session)))
+            }
+            #[cfg(not(feature = "process"))]
+            (Isolation::Process, None) => {
+                return Err(Error::Setup("sandboxes in worker processes need pycage's feature `process`".to_owned()));
+            }
+        };
+        // A worker does so when it opens the sandbox.
+        if let Home::Thread(runner) = &home
+            && !config.policy.modules.is_empty()
+        {
+            let policy = config.policy.clone();
+            match runner.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.prepare_modules(&policy)) {
+                // Then the first import does it.
+                Err(CallError::WithinItself) => {}
+                prepared => prepared??,
+            }
+        }
+        Ok(Sandbox {
+            home,
+            id: SandboxId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            config,
+            budget: self.budget,
+            lifetime: self.lifetime,
+            spent: Usage::default(),
+            output: String::new(),
+            live: Arc::default(),
+            books: None,
+            #[cfg(feature = "async")]
+            async_functions: Default::default(),
+        })
+    }
+}

@@ -1,0 +1,90 @@
+//! Starts tasks, which run a slice at a time.
+
+use super::{COMPILE_PATIENCE, Sandbox};
+use crate::error::Error;
+use crate::meter::fuel::LiveUsage;
+use crate::runner::cage::Cage;
+use crate::runner::tasks::{Start, TaskId};
+use crate::script::Script;
+use crate::task::{Books, Task};
+use crate::usage::Usage;
+use crate::value::IntoArgs;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+impl Sandbox {
+    /// Starts a call of a global function as a [`Task`], which runs a slice at a time. Nothing runs before the first
+    /// [`Task::resume`]. A plain function is paused wherever its slice ends; the coroutine of an `async def` can also await
+    /// what [`Sandbox::awaitable`] made.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when the system refuses a stack for another task; [`Error::Lost`] when the runner is.
+    ///
+    /// ```
+    /// use pycage::{Budget, Progress, Sandbox, Value};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// sandbox.exec("def double(x): return x * 2")?;
+    /// let mut task = sandbox.start("double", (21,))?;
+    /// assert_eq!(task.resume(Budget::default())?, Progress::Done(Value::Int(42)));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    pub fn start(&mut self, name: &str, args: impl IntoArgs) -> Result<Task, Error> {
+        self.start_task(Start::Call { name: name.to_owned(), args: args.into_args() })
+    }
+
+    /// Starts a compiled script as a [`Task`], as [`Sandbox::start`].
+    ///
+    /// # Errors
+    /// As [`Sandbox::start`].
+    ///
+    /// ```
+    /// use pycage::{Budget, Progress, Sandbox, Value};
+    ///
+    /// let mut sandbox = Sandbox::new()?;
+    /// let script = sandbox.compile("answer.py", "6 * 7")?;
+    /// let mut task = sandbox.start_script(&script)?;
+    /// assert_eq!(task.resume(Budget::default())?, Progress::Done(Value::Int(42)));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    pub fn start_script(&mut self, script: &Script) -> Result<Task, Error> {
+        self.start_task(Start::Run(script.clone()))
+    }
+
+    fn start_task(&mut self, start: Start) -> Result<Task, Error> {
+        let (task, job) = self.prepare_task(start)?;
+        self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| job(cage))??;
+        Ok(task)
+    }
+
+    #[cfg(feature = "async")]
+    pub(crate) async fn start_async(&mut self, start: Start) -> Result<Task, Error> {
+        let (task, job) = self.prepare_task(start)?;
+        self.runner()?.call_async(COMPILE_PATIENCE, Arc::default(), move |cage, _| job(cage))?.await??;
+        Ok(task)
+    }
+
+    /// A task, and what makes it on the runner.
+    #[allow(clippy::type_complexity, reason = "a closure has no other name")]
+    fn prepare_task(
+        &mut self,
+        start: Start,
+    ) -> Result<(Task, impl FnOnce(&mut Cage<'_>) -> Result<(), Error> + Send + 'static + use<>), Error> {
+        let runner = self.runner()?.clone();
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = TaskId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let (sandbox, config, live) = (self.id, self.config.clone(), Arc::<LiveUsage>::default());
+        let spent = self.spent;
+        let books =
+            self.books.get_or_insert_with(|| Arc::new(Mutex::new(Books { calls: spent, tasks: Usage::default() })));
+        let task = Task::new(runner, id, live.clone(), self.lifetime.clone(), books.clone());
+        Ok((task, move |cage: &mut Cage<'_>| cage.start_task(id, sandbox, &config, live, start)))
+    }
+
+    /// What a task of an async call printed is the sandbox's.
+    #[cfg(feature = "async")]
+    pub(crate) fn take_over_output(&mut self, task: &mut Task) {
+        self.output.push_str(&task.take_output());
+    }
+}
