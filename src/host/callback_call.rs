@@ -4,7 +4,7 @@ use crate::error::{ConversionError, Error};
 use crate::host::callback::Callback;
 use crate::host::{convert, scope_state};
 use crate::meter::{allocator, fuel};
-use crate::runner::{cage, thread};
+use crate::runner::{operation, outcome, thread};
 use crate::value::Value;
 use rustpython_vm::VirtualMachine;
 use std::cell::Cell;
@@ -17,7 +17,7 @@ const MAX_DEPTH: u32 = 64;
 pub(crate) fn call(callback: &Callback, args: Vec<Value>, vm: &VirtualMachine) -> Result<Value, Error> {
     let state = scope_state::current().ok_or_else(no_run)?;
     if fuel::tripped() {
-        return Err(cage::stop_so_far());
+        return Err(outcome::stop_so_far());
     }
     let Some(function) = state.held(callback) else { return Err(foreign()) };
     let depth = Depth::enter(&state)?;
@@ -29,7 +29,7 @@ pub(crate) fn call(callback: &Callback, args: Vec<Value>, vm: &VirtualMachine) -
         for arg in &args {
             objects.push(convert::to_python(arg, vm)?);
         }
-        let result = function.call(objects, vm).and_then(|result| cage::drive(result, vm));
+        let result = function.call(objects, vm).and_then(|result| operation::drive(result, vm));
         let answer = match result {
             Ok(object) => {
                 let paused = allocator::pause();
@@ -37,15 +37,15 @@ pub(crate) fn call(callback: &Callback, args: Vec<Value>, vm: &VirtualMachine) -
                 drop(paused);
                 value.map_err(Error::from)
             }
-            Err(_) if fuel::tripped() => Err(cage::stop_so_far()),
+            Err(_) if fuel::tripped() => Err(outcome::stop_so_far()),
             Err(exception) => {
-                let mut described = cage::describe(vm, &exception);
+                let mut described = outcome::describe(vm, &exception);
                 described.serial = Some(state.keep_raised(exception));
                 Err(Error::Exception(described))
             }
         };
         drop(billed);
-        if fuel::tripped() { Err(cage::stop_so_far()) } else { answer }
+        if fuel::tripped() { Err(outcome::stop_so_far()) } else { answer }
     });
     std::mem::forget(unwound);
     drop(depth);

@@ -15,7 +15,7 @@ use crate::host::function;
 use crate::meter::fuel::LiveUsage;
 use crate::meter::hook::Cancel;
 use crate::policy::Policy;
-use crate::runner::cage::Op;
+use crate::runner::operation::Op;
 use crate::sandbox::Config;
 use crate::usage::Usage;
 use crate::value::Value;

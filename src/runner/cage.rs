@@ -1,26 +1,26 @@
 //! The sandboxes of a runner, as scopes in its interpreter, and the running of scripts in them.
 
 use crate::budget::Budget;
-use crate::error::{BudgetExceeded, ConversionError, Error, ScriptException, Stopped, TraceEntry};
+use crate::error::Error;
 use crate::guard::{Ground, streams};
-use crate::host::callback::Callback;
 use crate::host::scope_state::{self, ScopeState};
-use crate::host::{awaitable, callback_call, convert, function};
 use crate::meter::allocator::{self, Account, MemoryLimits};
-use crate::meter::fuel::{self, Clock, LiveUsage, Metered, Run, Trip};
+use crate::meter::fuel::{self, Clock, LiveUsage, Metered, Run};
 use crate::modules::table::ModuleTable;
 use crate::policy::Policy;
 use crate::runner::handover::{Queue, Watch};
+use crate::runner::operation::{Answer, Op, Performed, carry_out, perform, run_to_end};
+use crate::runner::outcome::outcome;
 use crate::runner::tasks::Tasks;
 use crate::runner::{state, world};
 use crate::sandbox::Config;
 use crate::script::{Script, ScriptId};
 use crate::usage::Usage;
-use crate::value::{IntoArgs, Value};
-use rustpython_vm::builtins::{PyBaseExceptionRef, PyCode, PyCoroutine, PyDictRef, PyInt, PySet};
-use rustpython_vm::function::ArgMapping;
-use rustpython_vm::scope::Scope;
-use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
+use crate::value::Value;
+#[cfg(feature = "test-hooks")]
+use rustpython_vm::AsObject;
+use rustpython_vm::builtins::{PyCode, PyDictRef};
+use rustpython_vm::{PyObjectRef, PyRef, PyResult, VirtualMachine};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -30,10 +30,6 @@ use std::sync::Arc;
 /// Garbage of dropped sandboxes at which it is worth collecting.
 const GARBAGE_BYTES: u64 = 8 << 20;
 const GARBAGE_SANDBOXES: u32 = 512;
-
-/// Characters of an exception's message, and calls of its traceback, that are kept.
-const MAX_MESSAGE: usize = 4096;
-const MAX_TRACEBACK: usize = 64;
 
 /// Names a sandbox on its runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,35 +97,6 @@ impl Hasher for IdHasher {
     fn write_u64(&mut self, id: u64) {
         self.0 = id.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
-}
-
-/// What to do in a sandbox.
-pub(crate) enum Op {
-    /// Runs a script's top level; answers its last expression.
-    Run(Script),
-    /// Runs a script's top level; answers nothing, whatever its last expression is.
-    Exec(Script),
-    /// Calls a global.
-    Call { name: String, args: Vec<Value> },
-    /// Reads a global.
-    Get(String),
-    /// Sets a global.
-    Set(String, Value),
-    /// Makes a function of the host a global.
-    SetFunction(function::NewFunction),
-    /// Calls a callable that the host holds.
-    CallFunction { callback: Callback, args: Vec<Value> },
-    /// Copies the plain-data globals out.
-    Snapshot,
-    /// Sets all of these globals, or none.
-    Restore(Vec<(String, Value)>),
-    /// Puts a new version of a script in the place of the old one.
-    Reload(Script),
-    /// Does nothing for a time, in native code that meets no checkpoint.
-    #[cfg(feature = "test-hooks")]
-    HoldUp(std::time::Duration),
-    /// Makes something that can be awaited a global.
-    SetAwaitable(String),
 }
 
 /// A call into a sandbox.
@@ -423,285 +390,4 @@ pub(crate) fn memory_limits(budget: &Budget) -> Result<MemoryLimits, Error> {
          #[global_allocator] static ALLOCATOR: pycage::MeteredAlloc = pycage::MeteredAlloc::system();"
             .to_owned(),
     ))
-}
-
-/// Why an operation failed, if it did not trip.
-pub(crate) enum Failure {
-    Exception(ScriptException),
-    Other(Error),
-}
-
-/// What the host is told of a run that has ended.
-pub(crate) fn outcome(
-    trip: Option<Trip>,
-    result: Result<Value, Failure>,
-    budget: &Budget,
-    usage: Usage,
-) -> Result<Value, Error> {
-    match (trip, result) {
-        (None, Ok(value)) => Ok(value),
-        (Some(trip), Err(Failure::Exception(stop))) => Err(stopped(trip, budget, usage, stop.traceback)),
-        (Some(trip), _) => Err(stopped(trip, budget, usage, Vec::new())),
-        (None, Err(Failure::Exception(mut exception))) => {
-            exception.usage = Box::new(usage);
-            Err(Error::Exception(exception))
-        }
-        (None, Err(Failure::Other(error))) => Err(error),
-    }
-}
-
-/// Does the operation, inside the meters.
-fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<PyCode>>) -> Performed {
-    match op {
-        Op::Run(_) => run_to_end(vm, globals, code).map(|value| Ok(Answer::Object(value))),
-        Op::Exec(_) => run_to_end(vm, globals, code).map(|_| done()),
-        Op::Call { name, args } => call_global(vm, globals, &name, args),
-        Op::Get(name) => Ok(match globals.get_item_opt(name.as_str(), vm)? {
-            Some(value) if public(&name) => Ok(Answer::Object(value)),
-            _ => Err(Error::Setup(format!("the sandbox has no global named '{name}'"))),
-        }),
-        Op::Set(name, value) => match convert::to_python(&value, vm) {
-            Ok(object) => set_global(vm, globals, &name, object),
-            Err(error) => Ok(Err(error.into())),
-        },
-        Op::SetFunction(new) => {
-            let name = new.name.clone();
-            let object = function::object(new, vm);
-            set_global(vm, globals, &name, object)
-        }
-        #[cfg(feature = "test-hooks")]
-        Op::HoldUp(time) => {
-            std::thread::sleep(time);
-            Ok(done())
-        }
-        Op::SetAwaitable(name) => set_global(vm, globals, &name, awaitable::object(&name, vm)),
-        Op::CallFunction { callback, args } => call_held(vm, &callback, args),
-        Op::Snapshot => state::snapshot(globals, vm).map(|value| Ok(Answer::Value(value))),
-        Op::Restore(data) => state::restore(globals, &data, vm).map(|done| done.map(Answer::Value)),
-        Op::Reload(_) => Ok(Err(Error::Setup("a reload needs globals of its own".to_owned()))),
-    }
-}
-
-/// Copies what came of an operation out, inside the meters.
-pub(crate) fn carry_out(vm: &VirtualMachine, result: Performed) -> Result<Value, Failure> {
-    match result {
-        Ok(Ok(Answer::Object(object))) => {
-            // What most calls answer takes no memory of the host's.
-            if vm.is_none(&object) {
-                return Ok(Value::None);
-            }
-            if let Some(int) = object.downcast_ref_if_exact::<PyInt>(vm)
-                && let Ok(small) = i64::try_from(int.as_bigint())
-            {
-                return Ok(Value::Int(small));
-            }
-            let paused = allocator::pause();
-            let value = convert::from_python(&object, vm);
-            drop(paused);
-            value.map_err(|error| Failure::Other(error.into()))
-        }
-        Ok(Ok(Answer::Value(value))) => Ok(value),
-        Ok(Err(error)) => Err(Failure::Other(error)),
-        Err(exception) => Err(Failure::Exception(describe(vm, &exception))),
-    }
-}
-
-/// Done, with nothing to answer.
-fn done() -> Result<Answer, Error> {
-    Ok(Answer::Value(Value::None))
-}
-
-/// Runs a script's top level, and drives what it answers, if that is a coroutine.
-pub(crate) fn run_to_end(vm: &VirtualMachine, globals: &PyDictRef, code: Option<PyRef<PyCode>>) -> PyResult {
-    run_code(vm, globals, code).and_then(|result| drive(result, vm))
-}
-
-fn run_code(vm: &VirtualMachine, globals: &PyDictRef, code: Option<PyRef<PyCode>>) -> PyResult {
-    match code {
-        Some(code) => {
-            // The interpreter makes this set itself for a module that annotates its variables, but not for one that
-            // answers a value.
-            const ANNOTATED: &str = "__conditional_annotations__";
-            if code.names.iter().any(|name| name.as_str() == ANNOTATED) {
-                globals.set_item(ANNOTATED, PySet::default().into_ref(&vm.ctx).into(), vm)?;
-            }
-            let locals = ArgMapping::from_dict_exact(globals.clone());
-            vm.run_code_obj(code, Scope::new(Some(locals), globals.clone()))
-        }
-        None => Ok(vm.ctx.none()),
-    }
-}
-
-/// What came of an operation: an answer, why it could not be done, or an exception.
-pub(crate) type Performed = PyResult<Result<Answer, Error>>;
-
-/// What an operation answers.
-pub(crate) enum Answer {
-    /// An object of the script, to be copied out.
-    Object(PyObjectRef),
-    Value(Value),
-}
-
-/// Calls a global function, and drives what it answers, if that is a coroutine.
-pub(crate) fn call_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, args: impl IntoArgs) -> Performed {
-    let function = match globals.get_item_opt(name, vm)? {
-        Some(function) if public(name) => function,
-        _ => return Ok(Err(Error::Setup(format!("the sandbox has no global named '{name}' to call")))),
-    };
-    call_object(vm, &function, args)
-}
-
-/// Calls a callable of the script that the host holds.
-pub(crate) fn call_held(vm: &VirtualMachine, callback: &Callback, args: impl IntoArgs) -> Performed {
-    match scope_state::current().and_then(|state| state.held(callback)) {
-        Some(function) => call_object(vm, &function, args),
-        None => Ok(Err(callback_call::foreign())),
-    }
-}
-
-fn call_object(vm: &VirtualMachine, function: &PyObject, args: impl IntoArgs) -> Performed {
-    let mut objects = Vec::new();
-    let converted = args.each(&mut |arg| {
-        objects.push(convert::to_python(&arg, vm)?);
-        Ok::<(), ConversionError>(())
-    });
-    if let Err(error) = converted {
-        return Ok(Err(error.into()));
-    }
-    function.call(objects, vm).and_then(|result| drive(result, vm)).map(|value| Ok(Answer::Object(value)))
-}
-
-fn set_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, object: PyObjectRef) -> Performed {
-    if !public(name) {
-        return Ok(Err(Error::Setup(format!("'{name}' cannot be the name of a global"))));
-    }
-    globals.set_item(name, object, vm)?;
-    if let Some(state) = scope_state::current() {
-        state.set_by_host.borrow_mut().insert(name.to_owned());
-    }
-    Ok(done())
-}
-
-/// Whether a host may name a global so: the interpreter's own entries in a scope are not for it.
-pub(crate) fn public(name: &str) -> bool {
-    !name.is_empty() && !name.starts_with("__")
-}
-
-/// Runs a coroutine that a call answered to its end. There is no event loop: what it awaits must be coroutines.
-pub(crate) fn drive(result: PyObjectRef, vm: &VirtualMachine) -> PyResult {
-    if result.downcast_ref::<PyCoroutine>().is_none() {
-        return Ok(result);
-    }
-    match vm.call_method(&result, "send", (vm.ctx.none(),)) {
-        Ok(_) => {
-            Err(vm.new_runtime_error("the coroutine waits for something that never comes: there is no event loop"))
-        }
-        Err(error) if error.fast_isinstance(vm.ctx.exceptions.stop_iteration) => {
-            Ok(error.get_arg(0).unwrap_or_else(|| vm.ctx.none()))
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// What the host learns of an exception. Its `str()` may be script code, so this is part of the run.
-pub(crate) fn describe(vm: &VirtualMachine, exception: &PyBaseExceptionRef) -> ScriptException {
-    let message = if fuel::tripped() {
-        String::new()
-    } else {
-        match exception.as_object().str(vm) {
-            Ok(text) => shorten(&text.to_string_lossy()),
-            Err(_) => "<its __str__ failed>".to_owned(),
-        }
-    };
-    // One that is not let through goes before the billing is paused: freeing it may run code of the script.
-    let host_error = fuel::with_run(|run| run.state.host_error.take()).flatten();
-    let host_error = host_error.filter(|(raised, _)| raised.is(exception)).map(|(_, error)| error);
-    let _paused = allocator::pause();
-    ScriptException {
-        type_name: exception.class().name().to_string(),
-        message,
-        traceback: if fuel::tripped() { traceback(&first_stop(vm, exception)) } else { traceback(exception) },
-        host_error,
-        usage: Box::default(),
-        serial: None,
-    }
-}
-
-/// What has stopped the current run, for the host function that is in the middle of it.
-pub(crate) fn stop_so_far() -> Error {
-    let usage = Box::new(fuel::usage_so_far().unwrap_or_default());
-    match fuel::trip_so_far() {
-        Some(Trip::Limit(limit)) => Error::Budget(BudgetExceeded {
-            limit,
-            lifetime: false,
-            allowed: fuel::allowed(limit).unwrap_or(0),
-            used: usage.of(limit),
-            traceback: Vec::new(),
-            usage,
-        }),
-        Some(Trip::Stopped(reason)) => Error::Stopped(Stopped { reason, traceback: Vec::new(), usage }),
-        Some(Trip::Cancelled) | None => Error::Cancelled(usage),
-    }
-}
-
-fn shorten(text: &str) -> String {
-    match text.char_indices().nth(MAX_MESSAGE) {
-        Some((end, _)) => format!("{}... ({} bytes in all)", &text[..end], text.len()),
-        None => text.to_owned(),
-    }
-}
-
-/// What stopped a tripped run first: each handler that it passed has raised the stop anew, from where the handler is.
-fn first_stop(vm: &VirtualMachine, last: &PyBaseExceptionRef) -> PyBaseExceptionRef {
-    let mut first = last.clone();
-    let mut next = last.__context__();
-    // As many as there may be nested calls, each with some handlers; a chain can be made to bite its tail.
-    for _ in 0..10_000 {
-        let Some(exception) = next else { break };
-        next = exception.__context__();
-        // Scripts cannot raise a bare `BaseException`: this is a stop.
-        if exception.class().is(vm.ctx.exceptions.base_exception_type) {
-            first = exception;
-        }
-    }
-    first
-}
-
-fn traceback(exception: &PyBaseExceptionRef) -> Vec<TraceEntry> {
-    let mut entries = Vec::new();
-    let mut next = exception.traceback();
-    while let Some(link) = next {
-        let code = link.frame.f_code();
-        if entries.len() == MAX_TRACEBACK {
-            // The outermost calls and the innermost one say most.
-            entries.pop();
-        }
-        entries.push(TraceEntry {
-            file: code.source_path().to_string(),
-            line: link.lineno.get() as u32,
-            column: usize::try_from(link.lasti / 2)
-                .ok()
-                .and_then(|index| code.locations.get(index))
-                .map(|(start, _)| start.character_offset.get() as u32),
-            function: code.obj_name.to_string(),
-        });
-        next = link.next.lock().clone();
-    }
-    entries
-}
-
-fn stopped(trip: Trip, budget: &Budget, usage: Usage, traceback: Vec<TraceEntry>) -> Error {
-    let limit = match trip {
-        Trip::Limit(limit) => limit,
-        Trip::Cancelled => return Error::Cancelled(Box::new(usage)),
-        Trip::Stopped(reason) => return Error::Stopped(Stopped { reason, traceback, usage: Box::new(usage) }),
-    };
-    Error::Budget(BudgetExceeded {
-        limit,
-        lifetime: false,
-        allowed: budget.allowed(limit),
-        used: usage.of(limit),
-        traceback,
-        usage: Box::new(usage),
-    })
 }

@@ -8,7 +8,7 @@
 use crate::guard::native::{hashing, recursion};
 use crate::host::awaitable::Request;
 use crate::host::failure::HostError;
-use crate::runner::cage::Failure;
+use crate::runner::outcome::Failure;
 use crate::value::Value;
 use corosensei::stack::{DefaultStack, Stack};
 use corosensei::{Coroutine, CoroutineResult, Yielder};

@@ -3,7 +3,9 @@
 //! * [`thread`]: the thread's loop; what happens after a panic.
 //! * [`handover`]: how calls reach it and answers come back, with a deadline.
 //! * [`interpreter`]: how its interpreter is made.
-//! * [`cage`]: the sandboxes on it, as scopes, and the running of scripts in them.
+//! * [`cage`]: the sandboxes on it, as scopes, and runs in them.
+//! * [`operation`]: what a sandbox can be asked to do, and the doing of it.
+//! * [`outcome`]: what the host is told of a run that has ended.
 //! * [`fiber`], [`tasks`]: scripts that are left in the middle and taken up again.
 //! * `pending`: jobs that a future waits for.
 //! * [`with`]: many calls in one hand-over.
@@ -14,6 +16,8 @@ pub(crate) mod cage;
 pub(crate) mod fiber;
 pub(crate) mod handover;
 pub(crate) mod interpreter;
+pub(crate) mod operation;
+pub(crate) mod outcome;
 #[cfg(feature = "async")]
 pub(crate) mod pending;
 pub(crate) mod state;

@@ -3,7 +3,7 @@
 use crate::error::{ConversionError, Error};
 use crate::host::{convert, scope_state};
 use crate::meter::{allocator, fuel};
-use crate::runner::cage::public;
+use crate::runner::operation::public;
 use crate::value::Value;
 use rustpython_vm::builtins::{PyDictRef, PyStr};
 use rustpython_vm::{PyObject, PyObjectRef, PyResult, VirtualMachine};

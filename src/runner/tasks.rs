@@ -7,8 +7,10 @@ use crate::host::awaitable::Request;
 use crate::host::scope_state;
 use crate::meter::allocator::{self, MemoryBill, MemoryLimits};
 use crate::meter::fuel::{self, LiveUsage, Run, SetAside, Trip};
-use crate::runner::cage::{self, Answer, Cage, SandboxId};
+use crate::runner::cage::{self, Cage, SandboxId};
 use crate::runner::fiber::{Fiber, Finished, Reply, Seat, Wants};
+use crate::runner::operation::{self, Answer};
+use crate::runner::outcome;
 use crate::runner::world;
 use crate::sandbox::Config;
 use crate::script::Script;
@@ -102,10 +104,10 @@ impl Cage<'_> {
         };
         let fiber = Fiber::new(seat, move |vm| {
             let result = fuel::enter(vm).and_then(|()| match start {
-                Start::Call { name, args } => cage::call_global(vm, &globals, &name, args),
-                Start::Run(_) => cage::run_to_end(vm, &globals, code).map(|value| Ok(Answer::Object(value))),
+                Start::Call { name, args } => operation::call_global(vm, &globals, &name, args),
+                Start::Run(_) => operation::run_to_end(vm, &globals, code).map(|value| Ok(Answer::Object(value))),
             });
-            cage::carry_out(vm, result)
+            operation::carry_out(vm, result)
         });
         let run = SetAside::new(Run::new(config.cancel.0.clone(), config.hook.clone(), live));
         self.tasks.left.insert(id, Left { sandbox, fiber, run, memory: MemoryBill::default() });
@@ -144,7 +146,7 @@ impl Cage<'_> {
                     Wants::Answer(request) => Ok(Step::Awaiting(request)),
                 }
             }
-            Went::Ended(result) => cage::outcome(trip, result, &allowed.told, usage).map(Step::Done),
+            Went::Ended(result) => outcome::outcome(trip, result, &allowed.told, usage).map(Step::Done),
             Went::Nowhere => Err(Error::Lost),
         };
         let left = matches!(result, Ok(Step::Paused | Step::Awaiting(_)));

@@ -3,9 +3,10 @@
 use crate::budget::Budget;
 use crate::error::Error;
 use crate::host::callback::Callback;
-use crate::runner::cage::{self, Cage, Op};
+use crate::runner::cage::Cage;
 use crate::runner::fiber::Reply;
 use crate::runner::handover;
+use crate::runner::operation::{self, Op};
 use crate::runner::{CallError, Runner, panic_message, thread, world};
 use crate::sandbox::Sandbox;
 use crate::script::Script;
@@ -165,7 +166,7 @@ impl Cage<'_> {
     #[inline]
     pub fn call<T: FromValue>(&mut self, sandbox: &mut Sandbox, name: &str, args: impl IntoArgs) -> Result<T, Error> {
         let (value, _) = sandbox.enter(self, None, |cage, place| {
-            cage.enter(place, |vm, globals| cage::call_global(vm, globals, name, args))
+            cage.enter(place, |vm, globals| operation::call_global(vm, globals, name, args))
         })?;
         Ok(T::from_value(value)?)
     }
@@ -195,7 +196,7 @@ impl Cage<'_> {
         budget: Budget,
     ) -> Result<(T, Usage), Error> {
         let (value, usage) = sandbox.enter(self, Some(&budget), |cage, place| {
-            cage.enter(place, |vm, globals| cage::call_global(vm, globals, name, args))
+            cage.enter(place, |vm, globals| operation::call_global(vm, globals, name, args))
         })?;
         Ok((T::from_value(value)?, usage))
     }
@@ -326,8 +327,8 @@ impl Cage<'_> {
         callback: &Callback,
         args: impl IntoArgs,
     ) -> Result<T, Error> {
-        let (value, _) =
-            sandbox.enter(self, None, |cage, place| cage.enter(place, |vm, _| cage::call_held(vm, callback, args)))?;
+        let (value, _) = sandbox
+            .enter(self, None, |cage, place| cage.enter(place, |vm, _| operation::call_held(vm, callback, args)))?;
         Ok(T::from_value(value)?)
     }
 

@@ -5,7 +5,7 @@ use crate::budget::Budget;
 use crate::error::Error;
 use crate::host::callback::Callback;
 use crate::host::function::{self, Erased, HostFunction, NewFunction};
-use crate::runner::cage::Op;
+use crate::runner::operation::Op;
 use crate::usage::Usage;
 use crate::value::{FromValue, IntoArgs};
 

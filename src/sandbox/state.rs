@@ -1,7 +1,7 @@
 //! The state of a sandbox: its plain-data globals, kept apart, put back, and kept through a reload of the script.
 
 use crate::error::{ConversionError, Error};
-use crate::runner::cage::Op;
+use crate::runner::operation::Op;
 use crate::sandbox::Sandbox;
 use crate::script::Script;
 use crate::value::Value;

@@ -4,7 +4,7 @@
 use super::Home;
 use super::{COMPILE_PATIENCE, Sandbox};
 use crate::error::Error;
-use crate::runner::cage::Op;
+use crate::runner::operation::Op;
 #[cfg(feature = "process")]
 use crate::value::FromValue;
 use std::sync::Arc;

@@ -1,0 +1,196 @@
+//! What a sandbox is asked to do, and the doing of it, inside the meters.
+
+use crate::error::{ConversionError, Error};
+use crate::host::callback::Callback;
+use crate::host::{awaitable, callback_call, convert, function, scope_state};
+use crate::meter::allocator;
+use crate::runner::outcome::{Failure, describe};
+use crate::runner::state;
+use crate::script::Script;
+use crate::value::{IntoArgs, Value};
+use rustpython_vm::builtins::{PyCode, PyCoroutine, PyDictRef, PyInt, PySet};
+use rustpython_vm::function::ArgMapping;
+use rustpython_vm::scope::Scope;
+use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
+
+/// What to do in a sandbox.
+pub(crate) enum Op {
+    /// Runs a script's top level; answers its last expression.
+    Run(Script),
+    /// Runs a script's top level; answers nothing, whatever its last expression is.
+    Exec(Script),
+    /// Calls a global.
+    Call { name: String, args: Vec<Value> },
+    /// Reads a global.
+    Get(String),
+    /// Sets a global.
+    Set(String, Value),
+    /// Makes a function of the host a global.
+    SetFunction(function::NewFunction),
+    /// Calls a callable that the host holds.
+    CallFunction { callback: Callback, args: Vec<Value> },
+    /// Copies the plain-data globals out.
+    Snapshot,
+    /// Sets all of these globals, or none.
+    Restore(Vec<(String, Value)>),
+    /// Puts a new version of a script in the place of the old one.
+    Reload(Script),
+    /// Does nothing for a time, in native code that meets no checkpoint.
+    #[cfg(feature = "test-hooks")]
+    HoldUp(std::time::Duration),
+    /// Makes something that can be awaited a global.
+    SetAwaitable(String),
+}
+
+/// What came of an operation: an answer, why it could not be done, or an exception.
+pub(crate) type Performed = PyResult<Result<Answer, Error>>;
+
+/// What an operation answers.
+pub(crate) enum Answer {
+    /// An object of the script, to be copied out.
+    Object(PyObjectRef),
+    Value(Value),
+}
+
+/// Does the operation, inside the meters.
+pub(crate) fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<PyCode>>) -> Performed {
+    match op {
+        Op::Run(_) => run_to_end(vm, globals, code).map(|value| Ok(Answer::Object(value))),
+        Op::Exec(_) => run_to_end(vm, globals, code).map(|_| done()),
+        Op::Call { name, args } => call_global(vm, globals, &name, args),
+        Op::Get(name) => Ok(match globals.get_item_opt(name.as_str(), vm)? {
+            Some(value) if public(&name) => Ok(Answer::Object(value)),
+            _ => Err(Error::Setup(format!("the sandbox has no global named '{name}'"))),
+        }),
+        Op::Set(name, value) => match convert::to_python(&value, vm) {
+            Ok(object) => set_global(vm, globals, &name, object),
+            Err(error) => Ok(Err(error.into())),
+        },
+        Op::SetFunction(new) => {
+            let name = new.name.clone();
+            let object = function::object(new, vm);
+            set_global(vm, globals, &name, object)
+        }
+        #[cfg(feature = "test-hooks")]
+        Op::HoldUp(time) => {
+            std::thread::sleep(time);
+            Ok(done())
+        }
+        Op::SetAwaitable(name) => set_global(vm, globals, &name, awaitable::object(&name, vm)),
+        Op::CallFunction { callback, args } => call_held(vm, &callback, args),
+        Op::Snapshot => state::snapshot(globals, vm).map(|value| Ok(Answer::Value(value))),
+        Op::Restore(data) => state::restore(globals, &data, vm).map(|done| done.map(Answer::Value)),
+        Op::Reload(_) => Ok(Err(Error::Setup("a reload needs globals of its own".to_owned()))),
+    }
+}
+
+/// Copies what came of an operation out, inside the meters.
+pub(crate) fn carry_out(vm: &VirtualMachine, result: Performed) -> Result<Value, Failure> {
+    match result {
+        Ok(Ok(Answer::Object(object))) => {
+            // What most calls answer takes no memory of the host's.
+            if vm.is_none(&object) {
+                return Ok(Value::None);
+            }
+            if let Some(int) = object.downcast_ref_if_exact::<PyInt>(vm)
+                && let Ok(small) = i64::try_from(int.as_bigint())
+            {
+                return Ok(Value::Int(small));
+            }
+            let paused = allocator::pause();
+            let value = convert::from_python(&object, vm);
+            drop(paused);
+            value.map_err(|error| Failure::Other(error.into()))
+        }
+        Ok(Ok(Answer::Value(value))) => Ok(value),
+        Ok(Err(error)) => Err(Failure::Other(error)),
+        Err(exception) => Err(Failure::Exception(describe(vm, &exception))),
+    }
+}
+
+/// Runs a script's top level, and drives what it answers, if that is a coroutine.
+pub(crate) fn run_to_end(vm: &VirtualMachine, globals: &PyDictRef, code: Option<PyRef<PyCode>>) -> PyResult {
+    run_code(vm, globals, code).and_then(|result| drive(result, vm))
+}
+
+/// Calls a global function, and drives what it answers, if that is a coroutine.
+pub(crate) fn call_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, args: impl IntoArgs) -> Performed {
+    let function = match globals.get_item_opt(name, vm)? {
+        Some(function) if public(name) => function,
+        _ => return Ok(Err(Error::Setup(format!("the sandbox has no global named '{name}' to call")))),
+    };
+    call_object(vm, &function, args)
+}
+
+/// Calls a callable of the script that the host holds.
+pub(crate) fn call_held(vm: &VirtualMachine, callback: &Callback, args: impl IntoArgs) -> Performed {
+    match scope_state::current().and_then(|state| state.held(callback)) {
+        Some(function) => call_object(vm, &function, args),
+        None => Ok(Err(callback_call::foreign())),
+    }
+}
+
+/// Runs a coroutine that a call answered to its end. There is no event loop: what it awaits must be coroutines.
+pub(crate) fn drive(result: PyObjectRef, vm: &VirtualMachine) -> PyResult {
+    if result.downcast_ref::<PyCoroutine>().is_none() {
+        return Ok(result);
+    }
+    match vm.call_method(&result, "send", (vm.ctx.none(),)) {
+        Ok(_) => {
+            Err(vm.new_runtime_error("the coroutine waits for something that never comes: there is no event loop"))
+        }
+        Err(error) if error.fast_isinstance(vm.ctx.exceptions.stop_iteration) => {
+            Ok(error.get_arg(0).unwrap_or_else(|| vm.ctx.none()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a host may name a global so: the interpreter's own entries in a scope are not for it.
+pub(crate) fn public(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with("__")
+}
+
+fn run_code(vm: &VirtualMachine, globals: &PyDictRef, code: Option<PyRef<PyCode>>) -> PyResult {
+    match code {
+        Some(code) => {
+            // The interpreter makes this set itself for a module that annotates its variables, but not for one that
+            // answers a value.
+            const ANNOTATED: &str = "__conditional_annotations__";
+            if code.names.iter().any(|name| name.as_str() == ANNOTATED) {
+                globals.set_item(ANNOTATED, PySet::default().into_ref(&vm.ctx).into(), vm)?;
+            }
+            let locals = ArgMapping::from_dict_exact(globals.clone());
+            vm.run_code_obj(code, Scope::new(Some(locals), globals.clone()))
+        }
+        None => Ok(vm.ctx.none()),
+    }
+}
+
+fn call_object(vm: &VirtualMachine, function: &PyObject, args: impl IntoArgs) -> Performed {
+    let mut objects = Vec::new();
+    let converted = args.each(&mut |arg| {
+        objects.push(convert::to_python(&arg, vm)?);
+        Ok::<(), ConversionError>(())
+    });
+    if let Err(error) = converted {
+        return Ok(Err(error.into()));
+    }
+    function.call(objects, vm).and_then(|result| drive(result, vm)).map(|value| Ok(Answer::Object(value)))
+}
+
+fn set_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, object: PyObjectRef) -> Performed {
+    if !public(name) {
+        return Ok(Err(Error::Setup(format!("'{name}' cannot be the name of a global"))));
+    }
+    globals.set_item(name, object, vm)?;
+    if let Some(state) = scope_state::current() {
+        state.set_by_host.borrow_mut().insert(name.to_owned());
+    }
+    Ok(done())
+}
+
+/// Done, with nothing to answer.
+fn done() -> Result<Answer, Error> {
+    Ok(Answer::Value(Value::None))
+}
