@@ -1,41 +1,60 @@
 //! Programs that look for a way out, with the validator on and off: whatever they get hold of is looked at afterwards.
 //!
+//! Half of the programs have some of the modules, and all have a host object, host functions and an awaitable; some run as
+//! tasks, a slice at a time.
+//!
 //! A reach shows as one of these: the planted secret in what the script shows, a call of a host function that belongs to
 //! another sandbox, an object in the sandbox's globals that no script may hold (a module, a frame, code, a builtin that was
 //! withheld, anything of another sandbox), or a bill of another sandbox that is not what it was before.
 
-use super::{bed, introspection};
-use pycage::{Budget, Error, Sandbox, Usage, Value};
-use std::sync::Mutex;
+use super::introspection::{self, Module, Program};
+use super::{bed, guest};
+use pycage::{Budget, Error, Policy, Progress, Sandbox, Script, Task, Usage, Value};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 /// The secret that [`pycage::Runner::plant_canary`] plants.
-const SECRET: &str = "S3CRET";
+pub(super) const SECRET: &str = "S3CRET";
 
 /// Set by the host function of the neighbour.
 static ALARM: AtomicBool = AtomicBool::new(false);
 
 /// A first byte of zero takes the rest as source; else all of it are choices of the generator.
 pub fn run(bytes: &[u8]) {
-    let source = match bytes.split_first() {
-        Some((0, source)) => bed::text(source),
-        _ => introspection::program(bytes),
+    let program = match bytes.split_first() {
+        Some((0, source)) => Program { source: bed::text(source), ..Program::default() },
+        _ => introspection::program(bytes, modules()),
     };
-    bed::show(&source);
+    bed::show(&program.source);
     for validated in [true, false] {
-        attempt(&source, validated);
+        attempt(&program, validated);
     }
 }
 
-fn attempt(source: &str, validated: bool) {
+/// All modules, and the names in them that are for scripts.
+fn modules() -> &'static [Module] {
+    static MODULES: OnceLock<Vec<Module>> = OnceLock::new();
+    MODULES.get_or_init(|| {
+        let sandbox = granted(Policy::data());
+        let names = |module: &str| sandbox.module_names(module).expect("it is granted");
+        Policy::data().modules().map(|module| (module.to_owned(), names(module))).collect()
+    })
+}
+
+fn granted(policy: Policy) -> Sandbox {
     let budget = Budget::default()
         .instructions(200_000)
         .timeout(Duration::from_secs(5))
         .output(1 << 16)
         .recursion(100)
         .host_calls(1000);
-    let mut sandbox = bed::sandbox(budget);
+    Sandbox::builder().runner(&bed::runner()).budget(budget).policy(policy).build().expect("a sandbox can be built")
+}
+
+fn attempt(program: &Program, validated: bool) {
+    let source = &*program.source;
+    let mut sandbox = granted(program.granted.iter().fold(Policy::minimal(), Policy::grant));
     let script =
         if validated { sandbox.compile("fuzz.py", source) } else { sandbox.compile_unvalidated("fuzz.py", source) };
     let script = match script {
@@ -47,12 +66,17 @@ fn attempt(source: &str, validated: bool) {
         Some(neighbour) if neighbour.runner.is_alive() => neighbour,
         neighbour => neighbour.insert(Neighbour::new()),
     };
-    if let Err(error) = sandbox.function("ask", |text: String| text.len() as i64) {
+    if let Err(error) = guest::equip(&mut sandbox) {
         panic!("{error}");
     }
-    let result = sandbox.run_with::<Value>(&script, sandbox.budget().clone());
+    let (result, printed) = if program.sliced {
+        in_slices(&mut sandbox, &script)
+    } else {
+        let result = sandbox.run_with::<Value>(&script, sandbox.budget().clone()).map(|(value, _)| value);
+        (result, sandbox.take_output())
+    };
     let shown = match &result {
-        Ok((value, _)) => format!("{value:?}"),
+        Ok(value) => format!("{value:?}"),
         Err(Error::Exception(exception)) => format!("{}: {}", exception.type_name, exception.message),
         Err(error) => {
             bed::expect_typed(error, source);
@@ -61,7 +85,6 @@ fn attempt(source: &str, validated: bool) {
     };
     let rings = if validated { "both rings" } else { "the run ring" };
     if !source.contains(SECRET) {
-        let printed = sandbox.take_output();
         assert!(!shown.contains(SECRET) && !printed.contains(SECRET), "past {rings}: {shown} {printed}\n{source}");
     }
     assert!(!ALARM.load(Ordering::SeqCst), "past {rings}: called the neighbour's host function\n{source}");
@@ -77,6 +100,30 @@ fn attempt(source: &str, validated: bool) {
     neighbour.check(rings, source);
 }
 
+/// Runs a script as a task. What it awaits it is given.
+fn in_slices(sandbox: &mut Sandbox, script: &Script) -> (Result<Value, Error>, String) {
+    let mut task = match sandbox.start_script(script) {
+        Ok(task) => task,
+        Err(error) => return (Err(error), String::new()),
+    };
+    let result = drive(&mut task);
+    (result, task.take_output())
+}
+
+fn drive(task: &mut Task) -> Result<Value, Error> {
+    let slice = || Budget::default().instructions(700).timeout(Duration::from_secs(5)).output(1 << 16).recursion(100);
+    let mut progress = task.resume(slice())?;
+    // As many instructions as a run gets; what is not done by then is dropped in the middle.
+    for _ in 0..300 {
+        progress = match progress {
+            Progress::Done(value) => return Ok(value),
+            Progress::Awaiting(request) => task.resume_with(request.name, slice())?,
+            _ => task.resume(slice())?,
+        };
+    }
+    Ok(Value::None)
+}
+
 /// A sandbox on the same runner that is left alone by all programs.
 struct Neighbour {
     runner: pycage::Runner,
@@ -89,6 +136,7 @@ static NEIGHBOUR: Mutex<Option<Neighbour>> = Mutex::new(None);
 
 /// Asks built-in types and functions what they have always answered.
 const ROUTINE: &str = "
+import collections, copy, dataclasses, enum, functools, itertools, json, math, operator, random, string, typing
 class Base:
     kind = 'base'
     def __init__(self, x): self.x = x
@@ -104,6 +152,8 @@ found = [
     Below(1), Below(2) == Base(2), isinstance(Below(1), Base), g.throw(ValueError('v')), sorted([3, 1, 2], key=lambda x: -x),
     '{0.x} {1:>4}'.format(Below(5), 'a'), [type(x) is y for x, y in ((1, int), ('', str), ([], list), ({}, dict))],
     repr(type(1)), repr(len), repr(print), [hasattr(x, 'planted') for x in (1, '', [], int, str, list, object, len, Exception)],
+    math.gcd(12, 18), json.dumps({'a': [1, None]}), str(collections.Counter('aab')), random.Random(3).randrange(100),
+    functools.reduce(operator.add, [1, 2]), list(itertools.pairwise('abc')), string.digits, copy.copy([1]),
     getattr(1, 'real'), int('7') + True, {1: 2} | {3: 4}, [*map(str, range(3))], list(zip('ab', (1, 2))), str(treasure),
 ]
 try: missing
@@ -114,6 +164,10 @@ try: raise KeyError('k') from ValueError()
 except KeyError as e: found.append(e.args)
 try: int('x')
 except ValueError as e: found.append(str(e))
+@dataclasses.dataclass
+class Point: x: int = 1
+class Hue(enum.Enum): RED = 1
+found += [str(Point()), str(Hue.RED), sorted(name for m in (math, json, typing) for name in ('planted', 'pi') if hasattr(m, name))]
 match Below(3):
     case Base(x=y): found.append(y)
 async def co(): return [x async for x in agen()]
@@ -125,7 +179,7 @@ str(found)
 
 impl Neighbour {
     fn new() -> Self {
-        let mut sandbox = bed::sandbox(bed::small());
+        let mut sandbox = granted(Policy::data());
         let alarm = || {
             ALARM.store(true, Ordering::SeqCst);
             SECRET.to_owned()

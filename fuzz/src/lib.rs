@@ -7,6 +7,7 @@ pub mod bed;
 pub mod budget;
 pub mod differential;
 pub mod escape;
+pub mod guest;
 pub mod introspection;
 pub mod validate;
 pub mod value;

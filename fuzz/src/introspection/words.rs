@@ -1,0 +1,383 @@
+//! The words that programs are made of.
+
+/// What every program starts from. `keep` remembers what was got hold of, to be looked at afterwards.
+pub(super) const PREAMBLE: &str = "\
+kept = []
+keep = kept.append
+class S(str):
+    def startswith(self, *a): return False
+    def __eq__(self, o): return True
+    def __hash__(self): return 0
+    def __str__(self): return 'real'
+class C:
+    attr = 1
+    def __init__(self, *a, **k): self.x = a
+    def method(self, *a): return self
+    def above(self): return super()
+    def __getitem__(self, k):
+        keep(k)
+        return self
+    def __enter__(self): return self
+    def __exit__(self, kind, error, tb):
+        keep(kind); keep(error); keep(tb)
+        return True
+    def __call__(self, *a, **k):
+        keep(a)
+        return self
+    def __format__(self, spec):
+        keep(spec)
+        return 'f'
+    def __lt__(self, o):
+        keep(o)
+        return True
+    @property
+    def computed(self): return self.x
+    @classmethod
+    def made(cls, *a): return cls
+    @staticmethod
+    def helper(*a): return a
+def f(*a, **k): return a
+def gen(*a):
+    try:
+        got = yield a
+        keep(got)
+    finally: keep(1)
+async def co(*a): return a
+async def agen(*a): yield a
+c = C(); g = gen(1); n = co(1); a = agen(1)
+try: 1 / 0
+except Exception as caught: e = caught
+";
+
+/// Names that lead into the interpreter, or look as if they did.
+pub(super) const NAMES: [&str; 129] = [
+    "__class__",
+    "__base__",
+    "__bases__",
+    "__mro__",
+    "mro",
+    "__subclasses__",
+    "__dict__",
+    "__globals__",
+    "__builtins__",
+    "__code__",
+    "__closure__",
+    "__defaults__",
+    "__kwdefaults__",
+    "__self__",
+    "__func__",
+    "__wrapped__",
+    "__module__",
+    "__name__",
+    "__qualname__",
+    "__doc__",
+    "__annotations__",
+    "__annotate__",
+    "__type_params__",
+    "__objclass__",
+    "__get__",
+    "__set__",
+    "__delete__",
+    "__getattribute__",
+    "__getattr__",
+    "__setattr__",
+    "__delattr__",
+    "__init__",
+    "__new__",
+    "__call__",
+    "__reduce__",
+    "__reduce_ex__",
+    "__getstate__",
+    "__init_subclass__",
+    "__class_getitem__",
+    "__set_name__",
+    "__prepare__",
+    "__subclasshook__",
+    "__instancecheck__",
+    "__subclasscheck__",
+    "__mro_entries__",
+    "__match_args__",
+    "__slots__",
+    "__weakref__",
+    "__dir__",
+    "__format__",
+    "__str__",
+    "__repr__",
+    "__hash__",
+    "__eq__",
+    "__iter__",
+    "__next__",
+    "__await__",
+    "__aiter__",
+    "__anext__",
+    "__enter__",
+    "__exit__",
+    "__del__",
+    "__import__",
+    "__build_class__",
+    "__loader__",
+    "__spec__",
+    "__file__",
+    "__origin__",
+    "__args__",
+    "__parameters__",
+    "__value__",
+    "__bound__",
+    "__constraints__",
+    "__default__",
+    "evaluate_value",
+    "evaluate_bound",
+    "__context__",
+    "__cause__",
+    "__traceback__",
+    "__suppress_context__",
+    "__notes__",
+    "with_traceback",
+    "add_note",
+    "args",
+    "obj",
+    "name",
+    "object",
+    "value",
+    "tb_frame",
+    "tb_next",
+    "gi_frame",
+    "gi_code",
+    "gi_yieldfrom",
+    "cr_frame",
+    "cr_origin",
+    "cr_await",
+    "ag_frame",
+    "ag_await",
+    "f_back",
+    "f_globals",
+    "f_builtins",
+    "f_locals",
+    "f_code",
+    "co_consts",
+    "cell_contents",
+    "fget",
+    "fset",
+    "func",
+    "mapping",
+    "_canary_secret",
+    "secret",
+    "modules",
+    "alarm",
+    "treasure",
+    "format",
+    "format_map",
+    "join",
+    "real",
+    "x",
+    "attr",
+    "method",
+    "throw",
+    "send",
+    "hidden",
+    "label",
+    "size",
+    "each",
+    "_private",
+    "cr_running",
+];
+
+/// Objects to start from.
+pub(super) const OBJECTS: [&str; 81] = [
+    "len",
+    "print",
+    "getattr",
+    "setattr",
+    "hasattr",
+    "delattr",
+    "isinstance",
+    "issubclass",
+    "type",
+    "object",
+    "int",
+    "str",
+    "list",
+    "dict",
+    "tuple",
+    "set",
+    "frozenset",
+    "bytes",
+    "bytearray",
+    "range",
+    "slice",
+    "map",
+    "filter",
+    "zip",
+    "enumerate",
+    "property",
+    "classmethod",
+    "staticmethod",
+    "super",
+    "Exception",
+    "ValueError",
+    "StopIteration",
+    "AttributeError",
+    "sorted",
+    "iter",
+    "next",
+    "ask",
+    "kept",
+    "keep",
+    "S",
+    "C",
+    "c",
+    "f",
+    "gen",
+    "g",
+    "co",
+    "n",
+    "agen",
+    "a",
+    "e",
+    "1",
+    "1.5",
+    "'t'",
+    "b't'",
+    "[1]",
+    "{'k': 1}",
+    "(1, 2)",
+    "{1}",
+    "...",
+    "NotImplemented",
+    "c.method",
+    "C.made",
+    "C.computed",
+    "C.helper",
+    "c.above()",
+    "kept.sort",
+    "str.format",
+    "dict.fromkeys",
+    "str.maketrans",
+    "list[int]",
+    "int | str",
+    "lambda *a: a",
+    "hero",
+    "hero.add",
+    "hero.each",
+    "hero[0]",
+    "iter(hero)",
+    "apply",
+    "wait",
+    "wait(1)",
+    "hand",
+];
+
+/// Builtins that scripts are not given, and other names that are not there.
+pub(super) const WITHHELD: [&str; 26] = [
+    "eval",
+    "exec",
+    "compile",
+    "open",
+    "globals",
+    "locals",
+    "vars",
+    "dir",
+    "input",
+    "__import__",
+    "__builtins__",
+    "__build_class__",
+    "__name__",
+    "__loader__",
+    "__class__",
+    "__classdict__",
+    "__debug__",
+    "memoryview",
+    "BaseException",
+    "BaseExceptionGroup",
+    "ExceptionGroup",
+    "breakpoint",
+    "id",
+    "help",
+    "exit",
+    "alarm",
+];
+
+pub(super) const MODULES: [&str; 14] = [
+    "sys",
+    "builtins",
+    "os",
+    "hostmod",
+    "warnings",
+    "gc",
+    "io",
+    "_io",
+    "math",
+    "json",
+    "codecs",
+    "importlib",
+    "types",
+    "sys.modules",
+];
+
+pub(super) const BINARY: [&str; 14] = ["+", "-", "*", "/", "%", "|", "&", "@", "==", "is", "in", "<", "and", "or"];
+
+/// Special methods and what else a class body may bind.
+pub(super) const SPECIAL: [&str; 34] = [
+    "__getattr__",
+    "__getattribute__",
+    "__get__",
+    "__set__",
+    "__set_name__",
+    "__init_subclass__",
+    "__class_getitem__",
+    "__prepare__",
+    "__new__",
+    "__call__",
+    "__instancecheck__",
+    "__mro_entries__",
+    "__match_args__",
+    "__slots__",
+    "__del__",
+    "__format__",
+    "__str__",
+    "__repr__",
+    "__hash__",
+    "__eq__",
+    "__iter__",
+    "__next__",
+    "__len__",
+    "__bool__",
+    "__index__",
+    "__contains__",
+    "__getitem__",
+    "__missing__",
+    "__add__",
+    "__radd__",
+    "__enter__",
+    "__exit__",
+    "__await__",
+    "mro",
+];
+
+/// Special methods that a class may define.
+pub(super) const DEFINABLE: [&str; 24] = [
+    "__call__",
+    "__format__",
+    "__str__",
+    "__repr__",
+    "__hash__",
+    "__eq__",
+    "__iter__",
+    "__next__",
+    "__len__",
+    "__bool__",
+    "__index__",
+    "__contains__",
+    "__getitem__",
+    "__missing__",
+    "__add__",
+    "__radd__",
+    "__enter__",
+    "__exit__",
+    "__await__",
+    "__setitem__",
+    "__lt__",
+    "__mul__",
+    "__ror__",
+    "__init__",
+];
