@@ -15,6 +15,7 @@ mod modules;
 mod ordinary;
 mod process;
 mod repeatable;
+mod repl;
 mod serde;
 mod state;
 mod support;

@@ -5,6 +5,7 @@ mod batch;
 mod hosted;
 mod json;
 mod place;
+mod repl;
 mod report;
 mod run;
 
@@ -36,6 +37,8 @@ enum Command {
     Batch(BatchArgs),
     /// Say whether a file would be accepted, without running it
     Check(CheckArgs),
+    /// Run what is typed, an entry at a time, with the bill after each
+    Repl(repl::ReplArgs),
     /// Serve a host on standard input and output, as its worker process
     Worker,
     /// Show a file's instrumented bytecode with the weight of each block
@@ -127,6 +130,7 @@ fn main() -> ExitCode {
         Command::Worker => pycage::worker::serve(),
         Command::Run(args) => run::run(&args),
         Command::Batch(args) => batch::batch(&args),
+        Command::Repl(args) => repl::repl(&args),
         Command::Check(args) => check(&args),
         Command::Disasm(args) => disasm(&args),
     };
