@@ -48,6 +48,7 @@ pub(crate) static MODULES: &[Module] = &[
     Module { name: "math", source: include_str!("math.py"), natives: native::math::install },
     Module { name: "operator", source: include_str!("operator.py"), natives: none },
     Module { name: "random", source: include_str!("random.py"), natives: native::random::install },
+    Module { name: "re", source: include_str!("re.py"), natives: native::re::install },
     Module { name: "statistics", source: include_str!("statistics.py"), natives: none },
     Module { name: "string", source: include_str!("string.py"), natives: none },
     Module { name: "textwrap", source: include_str!("textwrap.py"), natives: none },

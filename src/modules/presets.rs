@@ -16,6 +16,7 @@ pub(crate) const PLUGIN: &[&str] = &[
     "math",
     "operator",
     "random",
+    "re",
     "statistics",
     "string",
     "textwrap",

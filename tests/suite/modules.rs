@@ -7,6 +7,7 @@ use pycage::process::{Launcher, Pool};
 use pycage::{Budget, Error, Limit, Policy, Progress, Runner, Sandbox, Value};
 use std::collections::BTreeSet;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// Calls that each table has at least.
 const CALLS: usize = 20;
@@ -203,6 +204,44 @@ fn only_what_is_granted_can_be_imported() {
     }
     assert_eq!(sandbox.eval::<f64>("from math import sqrt\nsqrt(16)").unwrap(), 4.0);
     assert!(Sandbox::builder().policy(Policy::default().grant("os")).build().is_err());
+}
+
+/// Patterns that try without end: each is stopped by the instructions it may spend, and by the deadline.
+#[test]
+fn patterns_are_stopped_by_the_budget_and_in_time() {
+    const TIMEOUT: Duration = Duration::from_millis(60);
+    const LATE: Duration = Duration::from_millis(300);
+    let runner = Runner::new().unwrap();
+    let policy = Policy::default().grant("re");
+    for call in [
+        "re.match(r'(a+)+$', 'a' * 64 + 'b')",
+        "re.match(r'(a|a)*b', 'a' * 64)",
+        "re.match(r'(.*)*x', 'a' * 64)",
+        "re.match('(?=' * 60 + '(a|aa)+$' + ')' * 60, 'a' * 64 + 'b')",
+        "re.match(r'(a*)*\\1b', 'a' * 64)",
+        "re.fullmatch('(?:' + '|'.join('ab'[i % 2] * (i % 7 + 1) for i in range(2000)) + ')*c', 'ab' * 60)",
+        "re.sub(r'(?i)(\u{e9}+)+$', 'x', '\u{e9}' * 64 + 'b')",
+    ] {
+        let mut sandbox = Sandbox::builder().runner(&runner).policy(policy.clone()).build().unwrap();
+        sandbox.exec("import re").unwrap();
+        let spent = Budget::default().instructions(100_000);
+        let bill = |sandbox: &mut Sandbox| match sandbox.eval_with::<Value>(call, spent.clone()) {
+            Err(Error::Budget(stop)) => {
+                assert_eq!(stop.limit, Limit::Instructions, "{call}");
+                (stop.usage.instructions, stop.usage.native_steps)
+            }
+            other => panic!("{call}: {other:?}"),
+        };
+        let first = bill(&mut sandbox);
+        assert!(first.0 <= 100_000 && first.1 > 50_000, "{call}: {first:?}");
+        let timed = Budget::default().instructions(u64::MAX).timeout(TIMEOUT);
+        let begun = Instant::now();
+        match sandbox.eval_with::<Value>(call, timed) {
+            Err(Error::Budget(stop)) => assert_eq!(stop.limit, Limit::Time, "{call}"),
+            other => panic!("{call}: {other:?}"),
+        }
+        assert!(begun.elapsed() < TIMEOUT + LATE, "{call}: {:?}", begun.elapsed());
+    }
 }
 
 /// What one sandbox does to its modules, no other sees.

@@ -8,6 +8,7 @@ pub(crate) mod json;
 pub(crate) mod math;
 pub(crate) mod objects;
 pub(crate) mod random;
+pub(crate) mod re;
 pub(crate) mod taken;
 
 use crate::policy::Policy;
