@@ -23,7 +23,10 @@ const SLICE_TIME: Duration = Duration::from_millis(5);
 type Answer = Pin<Box<dyn Future<Output = Result<Value, CallFailure>> + Send>>;
 
 /// The async functions of a sandbox, by their names.
-pub(crate) type AsyncFunctions = HashMap<String, Arc<dyn Fn(Vec<Value>) -> Answer + Send + Sync>>;
+pub(crate) type AsyncFunctions = HashMap<String, AsyncFunction>;
+
+/// One of them, without its types.
+pub(crate) type AsyncFunction = Arc<dyn Fn(Vec<Value>) -> Answer + Send + Sync>;
 
 /// Closures that scripts can await: up to eight arguments that are [`FromValue`], of which an [`Option`] may be left out,
 /// answering a future of a value or of a `Result` of one. See [`Sandbox::async_function`].

@@ -60,6 +60,7 @@ pub use host::context::CallContext;
 pub use host::failure::{CallFailure, ExceptionType, HostError, IntoAnswer, Raise};
 pub use host::function::{HostFunction, HostFunctionMut};
 pub use host::lend::Scope;
+pub use host::module::HostModule;
 pub use host::object::members::{HostMethod, Members};
 pub use host::object::{AnyObject, Borrowed, Handle, HostObject, InUse};
 pub use meter::allocator::MeteredAlloc;

@@ -30,6 +30,20 @@ pub struct Policy {
     pub(crate) limits: SourceLimits,
     pub(crate) values: ValueLimits,
     pub(crate) seed: u64,
+    /// Modules that the host provides beside those that are granted.
+    pub(crate) provided: BTreeSet<String>,
+}
+
+impl Policy {
+    /// Whether a script may import this module.
+    pub(crate) fn imports(&self, module: &str) -> bool {
+        self.modules.contains(module) || self.provided.contains(module)
+    }
+
+    /// Whether there is anything that a script may import.
+    pub(crate) fn imports_any(&self) -> bool {
+        !self.modules.is_empty() || !self.provided.is_empty()
+    }
 }
 
 impl Policy {

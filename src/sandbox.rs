@@ -4,6 +4,7 @@ mod builder;
 mod compiling;
 mod functions;
 mod live;
+mod provide;
 #[cfg(feature = "serde")]
 mod snapshot_serde;
 mod state;
@@ -14,6 +15,7 @@ mod testing;
 pub(crate) use builder::Config;
 pub use builder::{Isolation, SandboxBuilder};
 pub use live::LiveUsageView;
+pub(crate) use provide::Provided;
 pub use state::{Reloaded, Snapshot};
 
 use crate::budget::{Budget, Limit};

@@ -49,7 +49,7 @@ pub(crate) struct Compiled {
 /// The code answers the value of the last statement if that is an expression. To be called with a big stack: the compiler
 /// recurses over the tree.
 pub(crate) fn compile(source: &str, name: &str, policy: &Policy, checks: Checks) -> Result<Compiled, Error> {
-    let grants = |module: &str| if policy.modules.contains(module) { Grant::Granted } else { Grant::Denied };
+    let grants = |module: &str| if policy.imports(module) { Grant::Granted } else { Grant::Denied };
     let (tree, file) = match checks {
         Checks::All => parse::parse_checked(source, name, &policy.limits, Some(&grants))?,
         #[cfg(feature = "test-hooks")]

@@ -74,7 +74,7 @@ impl Ground {
         config: &Arc<Config>,
         vm: &VirtualMachine,
     ) -> Result<Option<Arc<ModuleTable>>, Error> {
-        if config.policy.modules.is_empty() {
+        if !config.policy.imports_any() {
             return Ok(None);
         }
         let modules = self.builtins.new_modules(config, &self.library, vm);
@@ -111,6 +111,9 @@ impl Ground {
             .try_for_each(|module| self.library.load(module, vm).map(drop))
     }
 }
+
+/// The module that the interpreter itself imports by the script's importer; see [`facade::quiet_sys`].
+pub(crate) const QUIET_SYS: &str = "sys";
 
 /// Whether there is a module of this name that a policy can grant.
 pub(crate) fn grantable(name: &str) -> bool {

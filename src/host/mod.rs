@@ -9,6 +9,7 @@
 //! * [`context`]: what a host function knows of the call that it serves.
 //! * [`callback`], [`callback_call`]: callables of a script in the host's hands.
 //! * [`object`]: objects of the host.
+//! * [`module`]: modules of the host.
 //! * [`lend`]: functions and objects that borrow from the host, for the time of a scope.
 //! * [`scope_state`]: what is kept for all this on the runner's thread.
 
@@ -22,5 +23,6 @@ pub(crate) mod failure;
 pub(crate) mod function;
 pub(crate) mod gate;
 pub(crate) mod lend;
+pub(crate) mod module;
 pub(crate) mod object;
 pub(crate) mod scope_state;

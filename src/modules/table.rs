@@ -27,6 +27,8 @@ struct State {
     builtins: Option<PyDictRef>,
     /// What was imported to its end.
     modules: HashMap<&'static str, PyRef<ModuleFacade>>,
+    /// Modules of the host, as this sandbox sees them.
+    host: HashMap<String, PyRef<ModuleFacade>>,
     /// The names of each of these modules, public or not.
     globals: Vec<PyDictRef>,
 }
@@ -75,8 +77,13 @@ impl ModuleTable {
         asker: Asker,
         vm: &VirtualMachine,
     ) -> PyResult<Option<PyRef<ModuleFacade>>> {
-        if asker == Asker::Script && !self.config.policy.modules.contains(name) {
-            return Ok(None);
+        if asker == Asker::Script {
+            if let Some(facade) = self.of_the_host(name, vm)? {
+                return Ok(Some(facade));
+            }
+            if !self.config.policy.modules.contains(name) {
+                return Ok(None);
+            }
         }
         let Some(module) = find(name) else { return Ok(None) };
         if let Some(facade) = self.state.lock().modules.get(module.name) {
@@ -108,16 +115,30 @@ impl ModuleTable {
         }
     }
 
+    /// The host's module of this name, made at its first import.
+    fn of_the_host(&self, name: &str, vm: &VirtualMachine) -> PyResult<Option<PyRef<ModuleFacade>>> {
+        let Some(module) = self.config.host_module(name) else { return Ok(None) };
+        if let Some(facade) = self.state.lock().host.get(name) {
+            return Ok(Some(facade.clone()));
+        }
+        let facade = module.facade(vm)?;
+        // Two tasks may come to the first import at the same time: they share one module.
+        let mut state = self.state.lock();
+        let kept = state.host.entry(name.to_owned()).or_insert_with(|| facade.clone()).clone();
+        drop(state);
+        Ok(Some(kept))
+    }
+
     /// Lets go of everything: functions hold the names of their module, which hold the functions.
     pub(crate) fn clear(&self) {
-        let State { builtins, modules, globals } = std::mem::take(&mut *self.state.lock());
+        let State { builtins, modules, host, globals } = std::mem::take(&mut *self.state.lock());
         for names in &globals {
             names.clear();
         }
         if let Some(builtins) = builtins {
             builtins.clear();
         }
-        drop(modules);
+        drop((modules, host));
     }
 
     fn run(

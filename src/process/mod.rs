@@ -8,6 +8,7 @@
 mod death;
 pub(crate) mod jail;
 mod launcher;
+mod opening;
 mod pool;
 pub(crate) mod protocol;
 pub(crate) mod session;

@@ -2,6 +2,7 @@
 
 use super::death::{DeathCause, WorkerDeath, cause};
 use super::launcher::{Link, Process};
+use super::opening::{self, NamedFunction};
 use super::pool::Shared;
 use super::protocol::VERSION;
 use super::protocol::frame::{self, FrameError, FrameReader};
@@ -15,7 +16,6 @@ use crate::budget::Budget;
 use crate::error::{ConversionError, Error};
 use crate::host::args::{Arguments, Remote};
 use crate::host::failure::{CallFailure, ExceptionType, HostError, Raise};
-use crate::host::function::Erased;
 use crate::host::gate;
 use crate::meter::fuel::LiveUsage;
 use crate::meter::hook::HookAction;
@@ -139,10 +139,10 @@ impl Worker {
     }
 
     /// Begins a sandbox.
-    pub(crate) fn open(&mut self, config: &Config) -> Result<(), FrameError> {
+    pub(crate) fn open(&mut self, opening: &ToWorker, config: &Config) -> Result<(), FrameError> {
         self.watch.set_cancel(Some(config.cancel.0.clone()));
         self.watch.arm(0, CLOSING);
-        let sent = self.send(&ToWorker::Open(config.policy.clone()));
+        let sent = self.send(opening);
         match self.watch.disarm() {
             Some(_) => sent,
             None => Err(FrameError::Closed),
@@ -192,8 +192,7 @@ impl Drop for Worker {
 pub(crate) struct Session {
     pool: Arc<Shared>,
     worker: Option<Worker>,
-    /// Host functions, with the names of their parameters.
-    functions: Vec<(Vec<String>, Erased)>,
+    functions: Vec<NamedFunction>,
     /// Scripts that the worker keeps.
     known: HashMap<ScriptId, Script>,
     /// Which of them the worker is to be told to forget.
@@ -203,24 +202,28 @@ pub(crate) struct Session {
 impl Session {
     /// Takes a worker from the pool.
     pub(crate) fn begin(pool: &Arc<Shared>, config: &Config) -> Result<Session, Error> {
+        let (opening, functions) = opening::of(config)?;
+        let opening = ToWorker::Open(Box::new(opening));
         // An idle worker may have died meanwhile: then another one.
         loop {
             let mut worker = pool.check_out()?;
-            if worker.open(config).is_ok() {
-                return Ok(Session::with(worker, pool));
+            match worker.open(&opening, config) {
+                Ok(()) => return Ok(Session::with(worker, pool, functions)),
+                Err(FrameError::DoesNotFit(bytes)) => {
+                    pool.check_in(worker, true);
+                    return Err(Error::Setup(format!(
+                        "what the host's modules hold has {bytes} bytes; {} can be handed to a worker",
+                        frame::MAX_FRAME
+                    )));
+                }
+                Err(_) => pool.check_in(worker, false),
             }
-            pool.check_in(worker, false);
         }
     }
 
-    pub(super) fn with(worker: Worker, pool: &Arc<Shared>) -> Session {
-        Session {
-            pool: pool.clone(),
-            worker: Some(worker),
-            functions: Vec::new(),
-            known: HashMap::new(),
-            forget: Vec::new(),
-        }
+    /// `functions` are those of the host that the worker was told of as it opened the sandbox.
+    pub(super) fn with(worker: Worker, pool: &Arc<Shared>, functions: Vec<NamedFunction>) -> Session {
+        Session { pool: pool.clone(), worker: Some(worker), functions, known: HashMap::new(), forget: Vec::new() }
     }
 
     /// What is in force around the worker.
@@ -365,7 +368,7 @@ impl Drop for Session {
 /// A call that is on.
 struct Run<'a> {
     worker: &'a mut Worker,
-    functions: &'a [(Vec<String>, Erased)],
+    functions: &'a [NamedFunction],
     budget: &'a Budget,
     config: &'a Config,
     live: &'a LiveUsage,
@@ -528,7 +531,7 @@ fn violation(what: &str) -> FrameError {
 }
 
 /// A value on its way to a worker. Handles to objects and callables of this process mean nothing there.
-fn flat(value: Value) -> Result<Flat, Error> {
+pub(super) fn flat(value: Value) -> Result<Flat, Error> {
     match not_plain(&value) {
         Some(type_name) if !matches!(value, Value::Opaque(_)) => {
             Err(ConversionError::new(format!("a {type_name} cannot cross into a worker process")).into())

@@ -52,8 +52,14 @@ pub fn host_against(bytes: &[u8]) -> usize {
     };
     let jail = JailSpec { memory: 0, cpu_seconds: 0, unguarded: false };
     let Ok(worker) = Worker::come_up(link, Start { version: VERSION, jail }, Duration::from_secs(60)) else { return 0 };
-    let config = Config { policy: Policy::default(), hook: None, cancel: Cancel::default(), data: None };
-    let mut session = Session::with(worker, &Shared::detached());
+    let config = Config {
+        policy: Policy::default(),
+        hook: None,
+        cancel: Cancel::default(),
+        data: None,
+        provided: Default::default(),
+    };
+    let mut session = Session::with(worker, &Shared::detached(), Vec::new());
     let budget = Budget::default().timeout(Duration::from_secs(60));
     let twice = function::erase(|text: String| text.clone() + &text);
     let ops = [
@@ -93,7 +99,7 @@ pub fn host_conversation() -> Vec<u8> {
     let mut bytes = Vec::new();
     let jail = JailSpec { memory: 1 << 28, cpu_seconds: 60, unguarded: false };
     put(&mut bytes, &ToWorker::Start(Start { version: VERSION, jail }));
-    put(&mut bytes, &ToWorker::Open(Policy::default()));
+    put(&mut bytes, &ToWorker::Open(Box::default()));
     put(&mut bytes, &ToWorker::Cancel(3));
     put(&mut bytes, &ToWorker::Close(()));
     bytes

@@ -1,6 +1,6 @@
 //! Builds sandboxes: all that is fixed for the life of one.
 
-use super::{COMPILE_PATIENCE, Home, Sandbox};
+use super::{COMPILE_PATIENCE, Home, Provided, Sandbox};
 use crate::budget::Budget;
 use crate::error::Error;
 use crate::guard;
@@ -43,6 +43,7 @@ pub(crate) struct Config {
     pub hook: Option<Arc<dyn MeterHook>>,
     pub cancel: Cancel,
     pub data: Option<Arc<dyn Any + Send + Sync>>,
+    pub provided: Provided,
 }
 
 /// Builds a [`Sandbox`]; see [`Sandbox::builder`].
@@ -68,6 +69,7 @@ pub struct SandboxBuilder {
     #[cfg(feature = "process")]
     pool: Option<crate::process::Pool>,
     data: Option<Arc<dyn Any + Send + Sync>>,
+    pub(super) provided: Provided,
 }
 
 impl SandboxBuilder {
@@ -208,7 +210,8 @@ impl SandboxBuilder {
     /// Builds the sandbox.
     ///
     /// # Errors
-    /// [`Error::Setup`] when a granted module does not exist, or the operating system refuses a thread for a runner;
+    /// [`Error::Setup`] when a granted module does not exist, when what the host provides cannot be used by a script (a name
+    /// that is none, or twice the same), or when the operating system refuses a thread for a runner;
     /// [`Error::Lost`] when the given runner is, and modules are granted.
     ///
     /// ```
@@ -223,8 +226,15 @@ impl SandboxBuilder {
         if let Some(unknown) = self.policy.modules.iter().find(|name| !guard::grantable(name)) {
             return Err(Error::Setup(format!("there is no module '{unknown}' that could be granted")));
         }
-        let config =
-            Arc::new(Config { policy: self.policy, hook: self.hook, cancel: Cancel::default(), data: self.data });
+        let mut policy = self.policy;
+        self.provided.enter(&mut policy)?;
+        let config = Arc::new(Config {
+            policy,
+            hook: self.hook,
+            cancel: Cancel::default(),
+            data: self.data,
+            provided: self.provided,
+        });
         let home = match (self.isolation, self.runner) {
             (Isolation::Thread, Some(runner)) => Home::Thread(runner),
             (Isolation::Thread, None) => Home::Thread(Runner::shared()?),
@@ -256,6 +266,8 @@ impl SandboxBuilder {
                 prepared => prepared??,
             }
         }
+        #[cfg(feature = "async")]
+        let async_functions = config.provided.async_functions();
         Ok(Sandbox {
             home,
             id: SandboxId(NEXT.fetch_add(1, Ordering::Relaxed)),
@@ -267,7 +279,7 @@ impl SandboxBuilder {
             live: Arc::default(),
             books: None,
             #[cfg(feature = "async")]
-            async_functions: Default::default(),
+            async_functions,
         })
     }
 }

@@ -9,6 +9,7 @@ mod fuzz;
 mod hard_stop;
 mod host_functions;
 mod host_in_tasks;
+mod host_modules;
 mod host_objects;
 mod hostile;
 mod modules;

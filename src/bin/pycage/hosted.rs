@@ -1,6 +1,8 @@
 //! Things of the host's for scripts to attack: for this crate's own tests.
 
-use pycage::{CallContext, Callback, Error, Handle, HostObject, IntoValue, Members, Rest, Runner, Sandbox, Value};
+use pycage::{
+    CallContext, Callback, Error, Handle, HostModule, HostObject, IntoValue, Members, Rest, Runner, Sandbox, Value,
+};
 use std::sync::{Arc, Mutex};
 
 /// A chest of gold, whose `secret` no script may see.
@@ -46,6 +48,17 @@ impl HostObject for Endless {
 
 /// What a sandbox that is lent things has beside: kept while it is.
 pub struct Neighbour(#[allow(dead_code, reason = "alive, so that its callable is")] Sandbox);
+
+/// A module of the host.
+pub fn module() -> HostModule {
+    HostModule::new("hostkit")
+        .constant("LIMIT", 5)
+        .constant("names", ["orc", "elf"])
+        .constant("chest", Handle::new(Chest { gold: 5, secret: "S3CRET" }))
+        .function_named("add", ["a", "b"], |a: i64, b: i64| a.saturating_add(b))
+        .function("call", |context: CallContext, f: Callback| -> Result<Value, Error> { context.call(&f, ()) })
+        .awaitable("ask")
+}
 
 /// Gives a sandbox host functions, objects and something to await; and a neighbour on its runner, of which it gets a callable.
 pub fn furnish(sandbox: &mut Sandbox, runner: &Runner) -> Result<Neighbour, Error> {

@@ -3,7 +3,7 @@
 use crate::Isolation;
 use clap::Args;
 use pycage::process::{Launcher, Pool};
-use pycage::{Budget, Error, Policy, Runner, Sandbox};
+use pycage::{Budget, Error, Policy, Runner, Sandbox, SandboxBuilder};
 use std::time::Duration;
 
 /// What `run` and `batch` have in common.
@@ -122,14 +122,13 @@ impl Place {
         }
     }
 
-    /// A sandbox there, on a new runner if the last one was lost.
-    pub fn sandbox(&mut self, policy: Policy, budget: Budget) -> Result<Sandbox, Error> {
+    /// Builds a sandbox there, on a new runner if the last one was lost.
+    pub fn build(&mut self, builder: SandboxBuilder) -> Result<Sandbox, Error> {
         if let Place::Runner { runner, canary } = self
             && !runner.is_alive()
         {
             *self = Place::on(Runner::new()?, *canary)?;
         }
-        let builder = Sandbox::builder().policy(policy).budget(budget);
         match self {
             Place::Runner { runner, .. } => builder.runner(runner).build(),
             Place::Pool(pool) => builder.pool(pool).build(),

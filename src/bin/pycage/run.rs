@@ -55,8 +55,10 @@ fn run_one(
     name: &str,
     source: &str,
 ) -> Result<Report, String> {
-    let sandbox = place.sandbox(args.place.policy(), args.place.budget());
-    let mut sandbox = sandbox.map_err(|error| error.to_string())?;
+    let builder = Sandbox::builder().policy(args.place.policy()).budget(args.place.budget());
+    #[cfg(feature = "test-hooks")]
+    let builder = if args.hosted { builder.module(crate::hosted::module()) } else { builder };
+    let mut sandbox = place.build(builder).map_err(|error| error.to_string())?;
     let enforced = sandbox.enforced();
     #[cfg(feature = "test-hooks")]
     let _neighbour = match (args.hosted, &*place) {

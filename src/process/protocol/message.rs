@@ -58,8 +58,8 @@ messages! {
     ToWorker {
         /// The first: who speaks, and which jail to go into.
         Start(Start) = 1, SMALL;
-        /// A sandbox begins, with this policy. One at a time.
-        Open(Policy) = 2, 1 << 20;
+        /// A sandbox begins. One at a time.
+        Open(Box<Opening>) = 2, MAX_FRAME;
         /// Do this in the sandbox.
         Call(Box<Call>) = 3, MAX_FRAME;
         /// What a host function answered.
@@ -101,6 +101,27 @@ pub(crate) struct Start {
 pub(crate) struct Ready {
     pub version: u32,
     pub report: Report,
+}
+
+/// What a sandbox starts with.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Opening {
+    pub policy: Policy,
+    pub modules: Vec<WireModule>,
+}
+
+/// A module of the host.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct WireModule {
+    pub name: String,
+    pub members: Vec<(String, WireMember)>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum WireMember {
+    Constant(Flat),
+    /// The host's function of this number.
+    Function(u32),
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -11,11 +11,11 @@ use crate::process::death::OUT_OF_MEMORY;
 use crate::process::jail::{self, Ground};
 use crate::process::protocol::VERSION;
 use crate::process::protocol::frame::FrameError;
-use crate::process::protocol::message::{Call, Done, FromWorker, Ready, ToWorker, WireOp, WireScript};
+use crate::process::protocol::message::{Call, Done, FromWorker, Opening, Ready, ToWorker, WireOp, WireScript};
 use crate::process::protocol::outcome::Outcome;
 use crate::runner::cage::{self, Cage, SandboxId};
 use crate::runner::operation::Op;
-use crate::sandbox::Config;
+use crate::sandbox::{Config, Provided};
 use crate::script::Script;
 use crate::usage::Usage;
 use crate::value::Value;
@@ -55,7 +55,7 @@ pub(in crate::process) fn serve(cage: &mut Cage<'_>, ground: &Ground, forked: bo
     loop {
         let message = worker.wire.lock().next();
         match message {
-            ToWorker::Open(policy) if worker.open.is_none() => worker.begin(policy),
+            ToWorker::Open(opening) if worker.open.is_none() => worker.begin(*opening),
             ToWorker::Call(call) => worker.call(*call),
             ToWorker::Close(()) => worker.close(),
             _ => misunderstood("a frame that has no place here"),
@@ -83,7 +83,8 @@ tick(2)
     let policy = Policy::default();
     let compiled = compile::compile(PLAY, "<rehearsal>", &policy, Checks::All)?;
     let script = Script::new("<rehearsal>", compiled);
-    let config = Arc::new(Config { policy, hook: None, cancel: Cancel::default(), data: None });
+    let config =
+        Arc::new(Config { policy, hook: None, cancel: Cancel::default(), data: None, provided: Default::default() });
     let id = SandboxId(0);
     let call = Op::Call { name: "tick".to_owned(), args: vec![Value::Int(1)] };
     for op in [Op::Run(script.clone()), Op::Run(script), call, Op::Get("tick".to_owned())] {
@@ -112,16 +113,18 @@ struct Worker<'a, 'vm> {
     unguarded: bool,
     /// Each opened sandbox has a new one.
     sandbox: SandboxId,
-    open: Option<Policy>,
+    open: Option<(Policy, Provided)>,
     scripts: HashMap<u64, Script>,
 }
 
 impl Worker<'_, '_> {
-    fn begin(&mut self, policy: Policy) {
+    fn begin(&mut self, opening: Opening) {
+        let Opening { policy, modules } = opening;
         self.sandbox.0 += 1;
         // Here, so that no run waits for it. What fails is said again when a script imports the module.
         let _ = self.cage.prepare_modules(&policy);
-        self.open = Some(policy);
+        let modules = modules.into_iter().map(|module| wire::module(&self.wire, module)).collect();
+        self.open = Some((policy, Provided { modules }));
     }
 
     fn close(&mut self) {
@@ -137,7 +140,7 @@ impl Worker<'_, '_> {
     }
 
     fn call(&mut self, call: Call) {
-        let Some(policy) = self.open.clone() else { misunderstood("a call without a sandbox") };
+        let Some((policy, provided)) = self.open.clone() else { misunderstood("a call without a sandbox") };
         for id in &call.forget {
             self.scripts.remove(id);
         }
@@ -153,7 +156,8 @@ impl Worker<'_, '_> {
             hooked: call.hooked,
             times: Mutex::new(Times { looked: now, reported: now }),
         };
-        let config = Arc::new(Config { policy, hook: Some(Arc::new(hook)), cancel: Cancel(cancel), data: None });
+        let config =
+            Arc::new(Config { policy, hook: Some(Arc::new(hook)), cancel: Cancel(cancel), data: None, provided });
         let number = call.number;
         let done = catch_unwind(AssertUnwindSafe(|| self.perform(call.op, call.budget, config)));
         let (done, last) = match done {

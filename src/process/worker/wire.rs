@@ -3,10 +3,11 @@
 use crate::host::args::{Arguments, HostArg, Kwargs, Rest};
 use crate::host::failure::{CallFailure, HostError, Raise};
 use crate::host::function::Erased;
+use crate::host::module::{HostModule, Kind, Member};
 use crate::meter::hook::{HookAction, MeterHook};
 use crate::process::death::PROTOCOL;
 use crate::process::protocol::frame::{self, FrameError, FrameReader};
-use crate::process::protocol::message::{FromWorker, HostAnswer, HostCall, ToWorker, Verdict};
+use crate::process::protocol::message::{FromWorker, HostAnswer, HostCall, ToWorker, Verdict, WireMember, WireModule};
 use crate::process::protocol::value::Flat;
 use crate::usage::Usage;
 use crate::value::Value;
@@ -105,6 +106,18 @@ pub(super) fn function(wire: &Arc<Mutex<Wire>>, number: u32) -> Erased {
         args.finish()?;
         args.run(|| ask(&wire, number, positional, keywords))?
     })
+}
+
+/// The host's module, as it was described.
+pub(super) fn module(wire: &Arc<Mutex<Wire>>, described: WireModule) -> HostModule {
+    let members = described.members.into_iter().map(|(name, member)| {
+        let kind = match member {
+            WireMember::Constant(value) => Kind::Constant(value.0),
+            WireMember::Function(number) => Kind::Function { parameters: Vec::new(), function: function(wire, number) },
+        };
+        Member { name, kind }
+    });
+    HostModule { name: described.name, members: members.collect() }
 }
 
 fn ask(

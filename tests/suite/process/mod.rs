@@ -17,7 +17,7 @@ fn builder() -> PoolBuilder {
     Pool::builder().launcher(Launcher::executable(env!("CARGO_BIN_EXE_pycage"))).size(1, 4)
 }
 
-fn pool() -> Pool {
+pub(crate) fn pool() -> Pool {
     builder().build().expect("a worker comes up")
 }
 
@@ -26,7 +26,7 @@ fn direct() -> Pool {
     builder().launcher(Launcher::command([env!("CARGO_BIN_EXE_pycage"), "worker"])).build().expect("a worker comes up")
 }
 
-fn sandbox(pool: &Pool) -> Sandbox {
+pub(crate) fn sandbox(pool: &Pool) -> Sandbox {
     let budget = Budget::default().timeout(Duration::from_millis(2000));
     Sandbox::builder().pool(pool).budget(budget).build().expect("a worker is free")
 }

@@ -127,7 +127,8 @@ impl<'a> Console<'a> {
 }
 
 fn new_sandbox(args: &ReplArgs, place: &mut Place) -> Result<Sandbox, String> {
-    place.sandbox(args.place.policy(), args.place.budget()).map_err(|error| error.to_string())
+    let builder = Sandbox::builder().policy(args.place.policy()).budget(args.place.budget());
+    place.build(builder).map_err(|error| error.to_string())
 }
 
 fn since(before: &Usage, after: &Usage) -> Usage {
