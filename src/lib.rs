@@ -30,6 +30,7 @@ mod compile;
 #[cfg(doctest)]
 mod enforced;
 mod error;
+mod files;
 #[cfg(feature = "async")]
 mod future;
 mod guard;
@@ -51,6 +52,10 @@ pub use compile::limits::SourceLimits;
 pub use error::{
     BudgetExceeded, ConversionError, Error, Rejection, ScriptException, SourceLimit, Stopped, SyntaxError, TraceEntry,
 };
+#[cfg(unix)]
+pub use files::folder_modules::FolderModules;
+pub use files::memory::MemoryFiles;
+pub use files::mount::Mount;
 #[cfg(feature = "async")]
 pub use future::AsyncHostFunction;
 pub use host::args::{Arguments, HostArg, Kwargs, OrDefault, Rest};
@@ -63,6 +68,7 @@ pub use host::lend::Scope;
 pub use host::module::HostModule;
 pub use host::object::members::{HostMethod, Members};
 pub use host::object::{AnyObject, Borrowed, Handle, HostObject, InUse};
+pub use host::resolver::{MemoryModules, ModuleSource, Resolver};
 pub use meter::allocator::MeteredAlloc;
 pub use meter::hook::{Cancel, HookAction, MeterHook, Pause};
 pub use policy::Policy;

@@ -32,17 +32,19 @@ pub struct Policy {
     pub(crate) seed: u64,
     /// Modules that the host provides beside those that are granted.
     pub(crate) provided: BTreeSet<String>,
+    /// Whether the host looks for other modules as they are imported.
+    pub(crate) resolved: bool,
 }
 
 impl Policy {
     /// Whether a script may import this module.
     pub(crate) fn imports(&self, module: &str) -> bool {
-        self.modules.contains(module) || self.provided.contains(module)
+        self.modules.contains(module) || self.provided.contains(module) || (self.resolved && !module.contains('.'))
     }
 
     /// Whether there is anything that a script may import.
     pub(crate) fn imports_any(&self) -> bool {
-        !self.modules.is_empty() || !self.provided.is_empty()
+        !self.modules.is_empty() || !self.provided.is_empty() || self.resolved
     }
 }
 

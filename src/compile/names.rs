@@ -257,7 +257,7 @@ const DEFINABLE_ONLY: [&str; 51] = [
     "__sub__",
 ];
 
-const LIBRARY_SPECIAL: [&str; 14] = [
+const LIBRARY_SPECIAL: [&str; 15] = [
     "__class_getitem__",
     "__complex__",
     "__copy__",
@@ -270,6 +270,7 @@ const LIBRARY_SPECIAL: [&str; 14] = [
     "__set_name__",
     "__setattr__",
     "__slots__",
+    "__truediv__",
     "__trunc__",
     "__xor__",
 ];

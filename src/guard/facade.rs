@@ -18,6 +18,8 @@ use std::sync::Arc;
 pub(crate) struct ModuleFacade {
     name: String,
     members: PyDictRef,
+    /// Whether the members are all the names of a module, of which those with an underscore in front stay inside.
+    live: bool,
 }
 
 impl PyPayload for ModuleFacade {
@@ -33,7 +35,13 @@ impl ModuleFacade {
     /// A facade called `name` with the entries of `members`, which must not be reachable by a script otherwise.
     pub(crate) fn new(name: impl Into<String>, members: PyDictRef, vm: &VirtualMachine) -> PyRef<Self> {
         drop(Self::make_static_type());
-        ModuleFacade { name: name.into(), members }.into_ref(&vm.ctx)
+        ModuleFacade { name: name.into(), members, live: false }.into_ref(&vm.ctx)
+    }
+
+    /// A facade of the public names of a module, as they are at any time.
+    pub(crate) fn live(name: impl Into<String>, globals: PyDictRef, vm: &VirtualMachine) -> PyRef<Self> {
+        drop(Self::make_static_type());
+        ModuleFacade { name: name.into(), members: globals, live: true }.into_ref(&vm.ctx)
     }
 
     /// The names that it has.
@@ -46,9 +54,10 @@ impl ModuleFacade {
 
 impl GetAttr for ModuleFacade {
     fn getattro(zelf: &Py<Self>, name: &Py<PyStr>, vm: &VirtualMachine) -> PyResult {
+        let inside = zelf.live && name.as_bytes().starts_with(b"_");
         match zelf.members.get_item_opt(name, vm)? {
-            Some(member) => Ok(member),
-            None => Err(vm.new_attribute_error(format!(
+            Some(member) if !inside => Ok(member),
+            _ => Err(vm.new_attribute_error(format!(
                 "module '{}' has no attribute '{}'",
                 zelf.name,
                 name.as_wtf8().to_string_lossy()
@@ -108,7 +117,9 @@ impl Importer {
             return Ok(Some(module));
         }
         match &self.table {
-            Some((table, asker)) => Ok(table.import(name, *asker, vm)?.map(Into::into)),
+            // The interpreter itself asks for this one, at times when no script may be run.
+            Some(_) if name == super::QUIET_SYS => Ok(None),
+            Some((table, asker)) => Ok(table.import(name, asker, vm)?.map(Into::into)),
             None => Ok(None),
         }
     }

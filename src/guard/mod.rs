@@ -8,6 +8,7 @@
 //! * [`format`](mod@format): `str.format` and `str.format_map`.
 //! * [`isolate`]: what is closed in each interpreter.
 //! * [`native`]: native work is charged or refused before it is done.
+//! * [`opener`]: `open`, where there are files.
 //! * `reach`: what a script has got hold of, for the tests.
 //! * [`streams`]: where `print` goes.
 //! * [`types`]: what is taken out of the built-in types, once for the process.
@@ -22,6 +23,7 @@ pub(crate) mod format;
 pub(crate) mod isolate;
 pub(crate) mod names;
 pub(crate) mod native;
+pub(crate) mod opener;
 #[cfg(feature = "test-hooks")]
 pub(crate) mod reach;
 pub(crate) mod streams;
@@ -31,7 +33,7 @@ use crate::compile;
 use crate::error::Error;
 use crate::modules;
 use crate::modules::library::Library;
-use crate::modules::table::ModuleTable;
+use crate::modules::table::{Asker, ModuleTable};
 use crate::policy::Policy;
 use crate::sandbox::Config;
 use builtins::BuiltinsTemplate;
@@ -90,7 +92,7 @@ impl Ground {
         let globals = vm.ctx.new_dict();
         let fill = || -> PyResult<()> {
             let builtins = match modules {
-                Some(modules) => self.builtins.with_modules(modules, vm)?,
+                Some(modules) => modules.builtins_for(Asker::Script, vm)?,
                 None => self.builtins.new_builtins(None, vm)?,
             };
             // Where the interpreter looks for the builtins of a scope. No script can spell these names.
@@ -107,6 +109,7 @@ impl Ground {
         policy
             .modules
             .iter()
+            .chain(&policy.provided)
             .filter_map(|name| modules::find(name))
             .try_for_each(|module| self.library.load(module, vm).map(drop))
     }
@@ -117,5 +120,5 @@ pub(crate) const QUIET_SYS: &str = "sys";
 
 /// Whether there is a module of this name that a policy can grant.
 pub(crate) fn grantable(name: &str) -> bool {
-    modules::find(name).is_some()
+    modules::grantable(name)
 }

@@ -212,8 +212,12 @@ exception_types! {
     OverflowError = overflow_error,
     /// `NotImplementedError`.
     NotImplementedError = not_implemented_error,
+    /// `ImportError`.
+    ImportError = import_error,
     /// `OSError`.
     OSError = os_error,
+    /// `FileExistsError`.
+    FileExistsError = file_exists_error,
     /// `FileNotFoundError`.
     FileNotFoundError = file_not_found_error,
     /// `PermissionError`.

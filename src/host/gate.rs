@@ -79,7 +79,6 @@ pub(crate) fn on_the_hosts_side<R>(vm: &VirtualMachine, f: impl FnOnce() -> R) -
 }
 
 /// Runs the host's own code where there is no script to be kept from it, its panics caught.
-#[cfg(feature = "process")]
 pub(crate) fn contained<R>(f: impl FnOnce() -> R) -> Result<R, CallFailure> {
     catch_unwind(AssertUnwindSafe(f)).map_err(panicked)
 }

@@ -10,6 +10,7 @@
 //! * [`callback`], [`callback_call`]: callables of a script in the host's hands.
 //! * [`object`]: objects of the host.
 //! * [`module`]: modules of the host.
+//! * [`resolver`]: where modules come from that are scripts.
 //! * [`lend`]: functions and objects that borrow from the host, for the time of a scope.
 //! * [`scope_state`]: what is kept for all this on the runner's thread.
 
@@ -25,4 +26,5 @@ pub(crate) mod gate;
 pub(crate) mod lend;
 pub(crate) mod module;
 pub(crate) mod object;
+pub(crate) mod resolver;
 pub(crate) mod scope_state;

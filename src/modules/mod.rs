@@ -6,6 +6,7 @@
 //! facade of the public names, see [`facade`](crate::guard::facade).
 //!
 //! * [`table`]: the modules of a sandbox, and how one is imported.
+//! * [`scripts`]: modules that are scripts of the plugin's own.
 //! * [`library`]: sources compiled once for the process, native functions made once for an interpreter.
 //! * [`native`]: the native functions.
 //! * [`presets`]: which modules go together.
@@ -13,6 +14,7 @@
 pub(crate) mod library;
 pub(crate) mod native;
 pub(crate) mod presets;
+pub(crate) mod scripts;
 pub(crate) mod table;
 
 use native::{Natives, none};
@@ -29,8 +31,25 @@ pub(crate) struct Module {
 
 /// The module of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Module> {
-    MODULES.iter().find(|module| module.name == name)
+    MODULES.iter().chain(FOR_FILES).find(|module| module.name == name)
 }
+
+/// Whether a policy can grant a module of this name.
+pub(crate) fn grantable(name: &str) -> bool {
+    MODULES.iter().any(|module| module.name == name)
+}
+
+/// What comes with files that the host mounts, and cannot be granted otherwise.
+static FOR_FILES: &[Module] = &[
+    Module { name: FILES, source: include_str!("files.py"), natives: native::files::install },
+    Module { name: PATHLIB, source: include_str!("pathlib.py"), natives: native::files::install },
+];
+
+/// Where `open` is defined. No script can import it.
+pub(crate) const FILES: &str = "_files";
+
+/// The one of them that scripts import.
+pub(crate) const PATHLIB: &str = "pathlib";
 
 /// All modules, in the order of their names.
 pub(crate) static MODULES: &[Module] = &[

@@ -1,9 +1,12 @@
 //! The modules of a sandbox.
 
 use super::library::Library;
-use super::{Module, find};
+use super::scripts::{Chain, ScriptModules};
+use super::{FILES, Module, PATHLIB, find};
 use crate::guard::facade::{Importer, ModuleFacade};
 use crate::guard::isolate;
+use crate::guard::opener::Opener;
+use crate::host::function::{self, NewFunction};
 use crate::sandbox::Config;
 use parking_lot::Mutex;
 use rustpython_vm::builtins::{PyDictRef, PyStr};
@@ -18,6 +21,10 @@ use std::sync::Arc;
 pub(crate) struct ModuleTable {
     config: Arc<Config>,
     library: Arc<Library>,
+    /// What every sandbox's builtins start from.
+    template: PyDictRef,
+    quiet_sys: PyRef<ModuleFacade>,
+    scripts: ScriptModules,
     state: Mutex<State>,
 }
 
@@ -34,10 +41,12 @@ struct State {
 }
 
 /// Who imports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Asker {
-    /// A script gets what its policy grants.
+    /// A script gets what its policy grants, and what the host provides.
     Script,
+    /// So does a module that is a script, which knows what it is imported for.
+    ScriptModule(Arc<Chain>),
     /// A module gets every other one: what it lets out of it is up to its source.
     Module,
 }
@@ -49,16 +58,23 @@ impl fmt::Debug for ModuleTable {
 }
 
 impl ModuleTable {
-    /// A table for a sandbox whose scripts have `builtins`.
+    /// A table for a sandbox whose scripts' builtins start from `template`.
     pub(crate) fn new(
         config: Arc<Config>,
         library: Arc<Library>,
-        builtins: &PyDictRef,
+        template: &PyDictRef,
         quiet_sys: PyRef<ModuleFacade>,
         vm: &VirtualMachine,
     ) -> PyResult<Arc<Self>> {
-        let table = Arc::new(ModuleTable { config, library, state: Mutex::default() });
-        let own = builtins.copy().into_ref(&vm.ctx);
+        let table = Arc::new(ModuleTable {
+            config,
+            library,
+            template: template.clone(),
+            quiet_sys: quiet_sys.clone(),
+            scripts: ScriptModules::default(),
+            state: Mutex::default(),
+        });
+        let own = template.copy().into_ref(&vm.ctx);
         let importer = Importer::new(vm.ctx.new_dict(), quiet_sys, Some((table.clone(), Asker::Module)), vm);
         own.set_item(vm.ctx.intern_str("__import__"), importer.into(), vm)?;
         let build_class = vm.ctx.intern_str("__build_class__");
@@ -70,19 +86,41 @@ impl ModuleTable {
         Ok(table)
     }
 
+    /// The builtins of a script, or of a module that is one.
+    pub(crate) fn builtins_for(self: &Arc<Self>, asker: Asker, vm: &VirtualMachine) -> PyResult<PyDictRef> {
+        let dict = self.template.copy().into_ref(&vm.ctx);
+        let table = Some((self.clone(), asker));
+        let importer = Importer::new(vm.ctx.new_dict(), self.quiet_sys.clone(), table, vm);
+        dict.set_item(vm.ctx.intern_str("__import__"), importer.into(), vm)?;
+        if self.config.provided.files.is_some() {
+            dict.set_item(vm.ctx.intern_str("open"), Opener::object(self.clone(), vm), vm)?;
+        }
+        Ok(dict)
+    }
+
+    /// What the sandbox was built with.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// The module of this name, run if this is its first import. `None` where there is none for who asks.
     pub(crate) fn import(
         self: &Arc<Self>,
         name: &str,
-        asker: Asker,
+        asker: &Asker,
         vm: &VirtualMachine,
     ) -> PyResult<Option<PyRef<ModuleFacade>>> {
-        if asker == Asker::Script {
+        if !matches!(asker, Asker::Module) {
             if let Some(facade) = self.of_the_host(name, vm)? {
                 return Ok(Some(facade));
             }
-            if !self.config.policy.modules.contains(name) {
-                return Ok(None);
+            let provided = &self.config.provided;
+            let with_files = name == PATHLIB && provided.files.is_some();
+            if !with_files && !self.config.policy.modules.contains(name) {
+                return match &provided.resolver {
+                    Some(resolver) => self.scripts.import(name, asker, self, resolver, vm),
+                    None => Ok(None),
+                };
             }
         }
         let Some(module) = find(name) else { return Ok(None) };
@@ -139,6 +177,7 @@ impl ModuleTable {
             builtins.clear();
         }
         drop((modules, host));
+        self.scripts.clear();
     }
 
     fn run(
@@ -157,6 +196,12 @@ impl ModuleTable {
         }
         for (name, native) in super::native::of_sandbox(&self.config.policy, module.name, vm) {
             globals.set_item(vm.ctx.intern_str(name), native, vm)?;
+        }
+        if let Some(files) = &self.config.provided.files
+            && matches!(module.name, FILES | PATHLIB)
+        {
+            let new = NewFunction { name: "open".to_owned(), parameters: Vec::new(), function: files.clone() };
+            globals.set_item(vm.ctx.intern_str("_host"), function::object(new, vm), vm)?;
         }
         let locals = ArgMapping::from_dict_exact(globals.clone());
         vm.run_code_obj(loaded.code.clone(), Scope::new(Some(locals), globals.clone()))?;

@@ -14,7 +14,11 @@ pub(super) fn of(config: &Config) -> Result<(Opening, Vec<NamedFunction>), Error
     let mut functions = Vec::new();
     let modules =
         config.provided.modules.iter().map(|module| wire(module, &mut functions)).collect::<Result<_, _>>()?;
-    Ok((Opening { policy: config.policy.clone(), modules }, functions))
+    let mut nameless = |function: &Option<Erased>| {
+        function.as_ref().map(|function| number(&mut functions, (Vec::new(), function.clone())))
+    };
+    let (resolver, files) = (nameless(&config.provided.resolver), nameless(&config.provided.files));
+    Ok((Opening { policy: config.policy.clone(), modules, resolver, files }, functions))
 }
 
 fn wire(module: &HostModule, functions: &mut Vec<NamedFunction>) -> Result<WireModule, Error> {

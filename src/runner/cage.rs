@@ -245,7 +245,7 @@ impl<'vm> Cage<'vm> {
         let names = fuel::metered(run, || {
             table
                 .as_ref()
-                .and_then(|table| table.import(module, Asker::Script, vm).ok().flatten())
+                .and_then(|table| table.import(module, &Asker::Script, vm).ok().flatten())
                 .map(|facade| facade.names())
         });
         if let Some(table) = &table {

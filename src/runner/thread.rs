@@ -94,6 +94,17 @@ pub(crate) fn on_the_hosts_time<R>(vm: &VirtualMachine, f: impl FnOnce() -> R) -
     result
 }
 
+/// Runs work of pycage's own that nothing can interrupt, and that has an end of its own: on the script's clock, while who waits
+/// for the call waits for this too.
+pub(crate) fn waited_for<R>(f: impl FnOnce() -> R) -> R {
+    let held = fiber::hold();
+    tell_watch(|watch| watch.enter_host(Instant::now()));
+    let result = f();
+    tell_watch(|watch| watch.leave_host(Instant::now()));
+    drop(held);
+    result
+}
+
 /// Runs the script's code in the middle of the host's: attached, and on the script's clock.
 pub(crate) fn on_the_scripts_time<R>(vm: &VirtualMachine, f: impl FnOnce() -> R) -> R {
     leave_host();

@@ -227,14 +227,9 @@ impl SandboxBuilder {
             return Err(Error::Setup(format!("there is no module '{unknown}' that could be granted")));
         }
         let mut policy = self.policy;
-        self.provided.enter(&mut policy)?;
-        let config = Arc::new(Config {
-            policy,
-            hook: self.hook,
-            cancel: Cancel::default(),
-            data: self.data,
-            provided: self.provided,
-        });
+        let mut provided = self.provided;
+        provided.enter(&mut policy)?;
+        let config = Arc::new(Config { policy, hook: self.hook, cancel: Cancel::default(), data: self.data, provided });
         let home = match (self.isolation, self.runner) {
             (Isolation::Thread, Some(runner)) => Home::Thread(runner),
             (Isolation::Thread, None) => Home::Thread(Runner::shared()?),
@@ -257,7 +252,7 @@ impl SandboxBuilder {
         };
         // A worker does so when it opens the sandbox.
         if let Home::Thread(runner) = &home
-            && !config.policy.modules.is_empty()
+            && config.policy.imports_any()
         {
             let policy = config.policy.clone();
             match runner.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.prepare_modules(&policy)) {

@@ -5,7 +5,7 @@
 
 use crate::support::table::{CaseTable, Entry};
 use crate::support::{assert_none, child, expect, in_parallel};
-use pycage::{Error, HostModule, Sandbox};
+use pycage::{Error, HostModule, MemoryFiles, Mount, Sandbox};
 use serde_json::Value as Json;
 use std::path::PathBuf;
 
@@ -113,7 +113,9 @@ fn controls_run(mode: Mode) {
 #[test]
 fn the_compile_ring_alone_rejects() {
     // What `--hosted` gives, by name: controls may import it.
-    let sandbox = Sandbox::builder().module(HostModule::new("hostkit")).build().unwrap();
+    let files = Mount::memory(&MemoryFiles::new());
+    let provided = Sandbox::builder().module(HostModule::new("hostkit")).mount("scratch", files);
+    let sandbox = provided.build().unwrap();
     let mut wrong = Vec::new();
     for entry in entries().iter().filter(|entry| Stage::of(entry).by_compile_ring()) {
         match sandbox.compile(&entry.name, &entry.source) {

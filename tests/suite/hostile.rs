@@ -33,7 +33,7 @@ macro_rules! tables {
     )*};
 }
 
-tables! { loops catchers native sizes quadratic memory stack compile panics modules regex hosted }
+tables! { loops catchers native sizes quadratic memory stack compile panics modules regex hosted files }
 
 fn check(path: &str) {
     let table = CaseTable::read(path);

@@ -5,6 +5,8 @@ mod asynchronous;
 mod batch;
 mod cli;
 mod escapes;
+#[cfg(unix)]
+mod files;
 mod fuzz;
 mod hard_stop;
 mod host_functions;
@@ -17,6 +19,7 @@ mod ordinary;
 mod process;
 mod repeatable;
 mod repl;
+mod script_modules;
 mod serde;
 mod state;
 mod support;

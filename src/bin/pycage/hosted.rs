@@ -1,7 +1,8 @@
 //! Things of the host's for scripts to attack: for this crate's own tests.
 
 use pycage::{
-    CallContext, Callback, Error, Handle, HostModule, HostObject, IntoValue, Members, Rest, Runner, Sandbox, Value,
+    CallContext, Callback, Error, Handle, HostModule, HostObject, IntoValue, Members, MemoryFiles, Mount, Rest, Runner,
+    Sandbox, SandboxBuilder, Value,
 };
 use std::sync::{Arc, Mutex};
 
@@ -49,8 +50,14 @@ impl HostObject for Endless {
 /// What a sandbox that is lent things has beside: kept while it is.
 pub struct Neighbour(#[allow(dead_code, reason = "alive, so that its callable is")] Sandbox);
 
-/// A module of the host.
-pub fn module() -> HostModule {
+/// Gives a sandbox that is to be built a module and files of the host.
+pub fn provide(builder: SandboxBuilder) -> Result<SandboxBuilder, Error> {
+    let files = MemoryFiles::new();
+    files.insert("a.txt", "inside")?;
+    Ok(builder.module(module()).mount("scratch", Mount::memory(&files)))
+}
+
+fn module() -> HostModule {
     HostModule::new("hostkit")
         .constant("LIMIT", 5)
         .constant("names", ["orc", "elf"])

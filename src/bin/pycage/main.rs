@@ -1,6 +1,7 @@
 //! The command line: run restricted Python scripts under a budget, or check them without running.
 
 mod batch;
+mod furnish;
 #[cfg(feature = "test-hooks")]
 mod hosted;
 mod json;

@@ -56,8 +56,14 @@ fn run_one(
     source: &str,
 ) -> Result<Report, String> {
     let builder = Sandbox::builder().policy(args.place.policy()).budget(args.place.budget());
+    let builder = args.place.furnish(builder)?;
     #[cfg(feature = "test-hooks")]
-    let builder = if args.hosted { builder.module(crate::hosted::module()) } else { builder };
+    let builder = match args.hosted {
+        true => crate::hosted::provide(builder).map_err(|error| format!("--hosted: {error}"))?,
+        false => builder,
+    };
+    #[cfg(feature = "test-hooks")]
+    let builder = if args.unvalidated { builder.unvalidated_modules() } else { builder };
     let mut sandbox = place.build(builder).map_err(|error| error.to_string())?;
     let enforced = sandbox.enforced();
     #[cfg(feature = "test-hooks")]

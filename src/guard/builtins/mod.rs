@@ -10,7 +10,7 @@ mod type_facade;
 use crate::guard::facade::{self, Importer, ModuleFacade};
 use crate::guard::{attributes, class};
 use crate::modules::library::Library;
-use crate::modules::table::{Asker, ModuleTable};
+use crate::modules::table::ModuleTable;
 use crate::sandbox::Config;
 use rustpython_vm::builtins::{PyDictRef, PyType};
 use rustpython_vm::{Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
@@ -70,15 +70,6 @@ impl BuiltinsTemplate {
         vm: &VirtualMachine,
     ) -> PyResult<Arc<ModuleTable>> {
         ModuleTable::new(config.clone(), library.clone(), &self.dict, self.quiet_sys.clone(), vm)
-    }
-
-    /// The builtins of a sandbox that may import modules.
-    pub(crate) fn with_modules(&self, modules: &Arc<ModuleTable>, vm: &VirtualMachine) -> PyResult<PyDictRef> {
-        let dict = self.dict.copy().into_ref(&vm.ctx);
-        let granted = Some((modules.clone(), Asker::Script));
-        let importer = Importer::new(vm.ctx.new_dict(), self.quiet_sys.clone(), granted, vm);
-        set(&dict, "__import__", importer.into(), vm)?;
-        Ok(dict)
     }
 }
 

@@ -4,6 +4,7 @@
 //! list that the Python half of the module made, metered; what they do with it is charged here.
 
 pub(crate) mod common;
+pub(crate) mod files;
 pub(crate) mod json;
 pub(crate) mod math;
 pub(crate) mod objects;

@@ -108,6 +108,10 @@ pub(crate) struct Ready {
 pub(crate) struct Opening {
     pub policy: Policy,
     pub modules: Vec<WireModule>,
+    /// The host's function that finds other modules.
+    pub resolver: Option<u32>,
+    /// The host's function that its files are used by.
+    pub files: Option<u32>,
 }
 
 /// A module of the host.

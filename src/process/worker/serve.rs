@@ -119,12 +119,14 @@ struct Worker<'a, 'vm> {
 
 impl Worker<'_, '_> {
     fn begin(&mut self, opening: Opening) {
-        let Opening { policy, modules } = opening;
+        let Opening { policy, modules, resolver, files } = opening;
         self.sandbox.0 += 1;
         // Here, so that no run waits for it. What fails is said again when a script imports the module.
         let _ = self.cage.prepare_modules(&policy);
         let modules = modules.into_iter().map(|module| wire::module(&self.wire, module)).collect();
-        self.open = Some((policy, Provided { modules }));
+        let resolver = resolver.map(|number| wire::function(&self.wire, number));
+        let files = files.map(|number| wire::files(&self.wire, number));
+        self.open = Some((policy, Provided::told(modules, resolver, files)));
     }
 
     fn close(&mut self) {

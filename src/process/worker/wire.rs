@@ -108,6 +108,17 @@ pub(super) fn function(wire: &Arc<Mutex<Wire>>, number: u32) -> Erased {
     })
 }
 
+/// The function that the host's files are used by. What it takes is the script's time, as it is where they are used without a
+/// worker between.
+pub(super) fn files(wire: &Arc<Mutex<Wire>>, number: u32) -> Erased {
+    let wire = wire.clone();
+    Arc::new(move |args: &mut Arguments<'_>| {
+        let Rest(positional) = Rest::<Value>::take(args)?;
+        args.finish()?;
+        ask(&wire, number, positional, BTreeMap::new())
+    })
+}
+
 /// The host's module, as it was described.
 pub(super) fn module(wire: &Arc<Mutex<Wire>>, described: WireModule) -> HostModule {
     let members = described.members.into_iter().map(|(name, member)| {

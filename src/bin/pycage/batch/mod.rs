@@ -130,8 +130,11 @@ impl Batch<'_> {
     /// and can be taken up again.
     fn sandbox(&self, place: &mut Place, job: &Job) -> Result<Sandbox, String> {
         let base = self.args.place.policy();
-        let builder = || Sandbox::builder().policy(job.policy(&base)).budget(job.budget(&self.args.place.budget()));
-        again(self.args.retries, || place.build(builder()))
+        let builder = || {
+            let builder = Sandbox::builder().policy(job.policy(&base)).budget(job.budget(&self.args.place.budget()));
+            self.args.place.furnish(builder)
+        };
+        again(self.args.retries, || place.build(builder().map_err(Error::Setup)?))
             .map_err(|error| format!("no worker for the job '{}': {error}; the same command goes on from here", job.id))
     }
 }

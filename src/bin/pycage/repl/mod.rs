@@ -128,6 +128,7 @@ impl<'a> Console<'a> {
 
 fn new_sandbox(args: &ReplArgs, place: &mut Place) -> Result<Sandbox, String> {
     let builder = Sandbox::builder().policy(args.place.policy()).budget(args.place.budget());
+    let builder = args.place.furnish(builder)?;
     place.build(builder).map_err(|error| error.to_string())
 }
 
