@@ -91,9 +91,11 @@ pub enum DeathCause {
     OutOfMemory,
     /// It used up the processor time that the wall allows.
     CpuTime,
-    /// It made a system call that the jail does not allow, and was killed by the kernel for it.
+    /// It made a system call that the jail does not allow, and was killed by the kernel for it. As with all causes, it is the
+    /// worker's end that says so, which a worker that was taken over can choose.
     Denied,
-    /// A signal ended it: a crash, or somebody's kill.
+    /// A signal ended it: a crash, or somebody's kill. Where a command stands between, its status says so: 128 and the
+    /// signal's number.
     Signal(i32),
     /// It exited by itself.
     Exited(i32),
@@ -133,9 +135,18 @@ const SIGNAL_ABORT: i32 = 6;
 const SIGNAL_CPU_TIME: i32 = 24;
 const SIGNAL_SYSTEM_CALL: i32 = if cfg!(target_os = "linux") { 31 } else { 12 };
 
-/// From how it ended to why.
+/// Where a signal ended the worker, a program in front of it exits with the signal's number and this: shells, `bwrap`, `runsc`,
+/// `crun`, `podman` and `srun` alike.
+pub(crate) const BY_SIGNAL: i32 = 128;
+const LAST_SIGNAL: i32 = 64;
+
+/// From how it ended to why. It is the same why behind whatever started the worker.
 pub(crate) fn cause(exit: Exit, stderr: &str) -> DeathCause {
     match exit {
+        // No worker has such a status of its own.
+        Exit::Status(status) if (BY_SIGNAL + 1..=BY_SIGNAL + LAST_SIGNAL).contains(&status) => {
+            cause(Exit::Signal(status - BY_SIGNAL), stderr)
+        }
         Exit::Status(OUT_OF_MEMORY) => DeathCause::OutOfMemory,
         // The standard library's words, when the system refuses memory.
         Exit::Signal(SIGNAL_ABORT) if stderr.contains("memory allocation of ") => DeathCause::OutOfMemory,
@@ -144,5 +155,23 @@ pub(crate) fn cause(exit: Exit, stderr: &str) -> DeathCause {
         Exit::Signal(signal) => DeathCause::Signal(signal),
         Exit::Status(status) => DeathCause::Exited(status),
         Exit::Unknown => DeathCause::Lost,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_in_between_changes_no_cause() {
+        for signal in 1..=LAST_SIGNAL {
+            for words in ["", "memory allocation of 8 bytes failed"] {
+                assert_eq!(cause(Exit::Status(BY_SIGNAL + signal), words), cause(Exit::Signal(signal), words));
+            }
+        }
+        for status in [0, 1, OUT_OF_MEMORY - 1, PROTOCOL, NO_START, 127, 128, 193, 255] {
+            assert_eq!(cause(Exit::Status(status), ""), DeathCause::Exited(status));
+        }
+        assert_eq!(cause(Exit::Status(OUT_OF_MEMORY), ""), DeathCause::OutOfMemory);
     }
 }

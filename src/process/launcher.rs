@@ -114,9 +114,7 @@ pub trait Process: Send + Sync {
 ///
 /// // Any program that passes standard input and output through can stand in front of a worker.
 /// // A worker starts its own executable once more, for its stack, so it needs a `/proc` of its own.
-/// let jail = "bwrap --unshare-all --die-with-parent --ro-bind /usr /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 \
-///     --proc /proc /usr/local/bin/pycage worker";
-/// let launcher = Launcher::command(jail.split_whitespace());
+/// let launcher = Launcher::command(["launchers/bubblewrap", "/usr/local/bin/pycage"]);
 /// let pool = Pool::builder().launcher(launcher).build()?;
 /// # Ok::<(), pycage::Error>(())
 /// ```
@@ -157,6 +155,10 @@ impl Launcher {
 
     /// A command line that ends in a worker (`pycage worker`), started once for each worker. The command gets an empty
     /// environment but for `PATH`.
+    ///
+    /// Killing the command must end the worker. Not so its starting thread's end: a worker lives on when the thread that
+    /// started it is gone, so `bwrap --die-with-parent` and the like need a process in front that stays. The scripts in the
+    /// folder `launchers` of pycage's repository, for bubblewrap, gVisor, containers and virtual machines, see to that.
     ///
     /// ```
     /// let launcher = pycage::process::Launcher::command(["ssh", "worker.example", "pycage", "worker"]);

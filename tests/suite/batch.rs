@@ -177,3 +177,114 @@ fn a_killed_worker_costs_no_job() {
     assert!(results.iter().all(|result| result["value"] == 199_990_000), "{killed} killed");
     println!("{killed} workers killed, {} jobs tried again", results.iter().filter(|job| job["attempts"] != 1).count());
 }
+
+/// A script whose worker is lost each time it runs is reported after so many tries, and costs no other.
+#[cfg(unix)]
+#[test]
+fn a_job_that_ends_its_worker_each_time_is_reported() {
+    let mut jobs = mixed(10);
+    jobs.insert(4, json!({"id": "killer", "script": "'the end of me'"}));
+    let batch = Batch::new("killer", jobs);
+    // A way to the worker that breaks when that script goes over it.
+    let way = "while (sysread(STDIN, $bytes, 65536)) { exit if $bytes =~ /the end of me/; syswrite(STDOUT, $bytes) }";
+    let launcher = format!("sh -c \"perl -e '{way}' | {} worker\"", env!("CARGO_BIN_EXE_pycage"));
+    let launcher = launcher.replace('$', "\\$");
+    let ended = batch.run(&["--isolation", "process", "--launcher", &launcher, "--retries", "2", "--in-order"]);
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let results = batch.results();
+    assert_eq!(results.len(), 11);
+    for (index, result) in results.iter().enumerate() {
+        let (outcome, attempts) = match index {
+            4 => ("crashed", 3),
+            _ => (["ok", "exception", "rejected", "budget", "ok"][(index - usize::from(index > 4)) % 5], 1),
+        };
+        assert_eq!((&result["outcome"], &result["attempts"]), (&json!(outcome), &json!(attempts)), "{result}");
+    }
+}
+
+/// Jobs on the workers of a Slurm cluster, of which one is killed every second, and one node goes away for a while: each
+/// has one result, and it is the right one.
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_cluster() {
+    use std::collections::BTreeSet;
+    use std::time::Instant;
+
+    /// The workers of the cluster, with the node of each: by the environment that Slurm gave them.
+    fn workers(conf: &str) -> Vec<(u32, String)> {
+        let processes = std::fs::read_dir("/proc").into_iter().flatten();
+        let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+        pids.filter_map(|pid| {
+            let command = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+            let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+            let environment = String::from_utf8_lossy(&environment);
+            let of = |name: &str| environment.split('\0').find_map(|entry| entry.strip_prefix(name));
+            let is_worker =
+                command.starts_with(env!("CARGO_BIN_EXE_pycage").as_bytes()) && of("SLURM_CONF=") == Some(conf);
+            is_worker.then(|| Some((pid, of("SLURMD_NODENAME=")?.to_owned()))).flatten()
+        })
+        .collect()
+    }
+
+    let Some(folder) = std::env::var("PYCAGE_SLURM").ok().filter(|folder| !folder.is_empty()) else {
+        println!("Slurm: NOT TESTED, PYCAGE_SLURM is not set; `.ci/launchers` installs what it needs and sets it");
+        return;
+    };
+    let count: usize = std::env::var("PYCAGE_JOBS").ok().and_then(|count| count.parse().ok()).unwrap_or(500);
+    let conf = format!("{folder}/slurm.conf");
+    let cluster = |action: &str| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/launchers/slurm-on-one-machine");
+        let done = Command::new(script).args([action, &folder, "a"]).stdin(Stdio::null()).status();
+        assert!(done.is_ok_and(|status| status.success()), "{action}");
+    };
+    let jobs =
+        (0..count).map(|index| json!({"id": index.to_string(), "script": format!("sum(range(20000)) + {index}")}));
+    let batch = Batch::new("cluster", jobs);
+    let launcher =
+        format!("env SLURM_CONF={conf} srun --quiet --unbuffered --ntasks 1 {} worker", env!("CARGO_BIN_EXE_pycage"));
+    let options = ["--isolation", "process", "--launcher", &launcher, "--workers", "4", "--retries", "20"];
+    let options = [&options[..], &["--start-timeout", "60000", "--timeout", "10000"]].concat();
+    let began = Instant::now();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pycage"))
+        .args(batch.args(&options))
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut killed, mut turn, mut nodes) = (0, 0, BTreeSet::new());
+    while child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_secs(1));
+        turn += 1;
+        let workers = workers(&conf);
+        nodes.extend(workers.iter().map(|(_, node)| node.clone()));
+        if let Some((worker, _)) = workers.get(turn % workers.len().max(1)) {
+            let kill = Command::new("kill").args(["-9", &worker.to_string()]).stderr(Stdio::null()).status();
+            killed += u32::from(kill.is_ok_and(|status| status.success()));
+        }
+        match turn {
+            6 => cluster("lose"),
+            12 => cluster("back"),
+            _ => {}
+        }
+    }
+    if (6..12).contains(&turn) {
+        cluster("back");
+    }
+    let ended = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{told}");
+    assert!(killed > 0, "nothing was killed");
+    assert_eq!(nodes.len(), 2, "not spread over the nodes: {nodes:?}");
+    let results = batch.results();
+    assert_eq!(results.len(), count);
+    for result in &results {
+        let index: u64 = result["id"].as_str().unwrap().parse().unwrap();
+        assert_eq!(result["value"], json!(199_990_000 + index), "{result}");
+    }
+    let again = results.iter().filter(|job| job["attempts"] != 1).count();
+    println!(
+        "Slurm: {count} jobs, each with one result, in {:.0?}; {killed} workers killed, node a lost: {}, {again} jobs tried again\n{told}",
+        began.elapsed(),
+        turn >= 6
+    );
+}

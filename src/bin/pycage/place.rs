@@ -16,6 +16,9 @@ pub struct PlaceArgs {
     /// The command that starts a worker process, in the quoting of a shell, such as `ssh judge2 pycage worker`
     #[arg(long, value_name = "COMMAND")]
     launcher: Option<String>,
+    /// How long a worker process may take to come up, where 20 seconds are not enough: in a queue, in a virtual machine
+    #[arg(long, value_name = "MS")]
+    start_timeout: Option<u64>,
     #[command(flatten)]
     pub limits: Limits,
     /// Grant a module (may be repeated)
@@ -162,6 +165,9 @@ fn new_pool(args: &PlaceArgs, wanted: Wanted) -> Result<Pool, String> {
         let words = shlex::split(command).filter(|words| !words.is_empty());
         let words = words.ok_or_else(|| format!("--launcher: not a command: {command}"))?;
         pool = pool.launcher(Launcher::command(words));
+    }
+    if let Some(millis) = args.start_timeout {
+        pool = pool.start_timeout(Duration::from_millis(millis));
     }
     if let Some(bytes) = wanted.memory {
         pool = pool.memory(bytes.saturating_add(WALL_ROOM));

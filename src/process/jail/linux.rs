@@ -31,9 +31,11 @@ pub(crate) fn said(result: nix::Result<()>) -> Result<(), String> {
 
 /// Closes whatever the host, or a library of it, let through.
 fn close_descriptors() -> Result<(), String> {
+    // Descriptors are not negative. gVisor refuses a range that goes further.
+    let last = i32::MAX as u32;
     // SAFETY: nothing in this process holds a descriptor above the three streams that it would use again: a worker has
     // opened none, and what a template had open belongs to the template's side of the fork, which is never gone back to.
-    let closed = unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0u32) };
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, 3u32, last, 0u32) };
     if closed == 0 {
         Ok(())
     } else {
@@ -51,12 +53,13 @@ fn rlimits(spec: &JailSpec, ground: &Ground) -> Result<(), String> {
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_NPROC, 0),
         (libc::RLIMIT_MEMLOCK, 0),
-        (libc::RLIMIT_MSGQUEUE, 0),
     ] {
         // Never higher than it was.
         let most = most.min(limit(resource).1);
         set_limit(resource, most, most).map_err(|error| format!("limit {resource}: {error}"))?;
     }
+    // Message queues cannot be reached anyway, as their system calls are not on the list; gVisor has none, nor their limit.
+    let _ = set_limit(libc::RLIMIT_MSGQUEUE, 0, 0);
     Ok(())
 }
 

@@ -61,7 +61,10 @@ pub fn init() {
 pub fn serve() -> ! {
     with_big_stack(|| {
         #[cfg(target_os = "linux")]
-        let report = super::jail::namespaces::enter(false);
+        let report = {
+            not_as_the_first_process();
+            super::jail::namespaces::enter(false)
+        };
         #[cfg(not(target_os = "linux"))]
         let report = Default::default();
         warm(report, |cage, mut ground| {
@@ -70,6 +73,32 @@ pub fn serve() -> ! {
             serve::serve(cage, &ground, false)
         })
     })
+}
+
+/// Goes on in a child where this is the first process of a PID namespace, as in a container. The kernel keeps the first
+/// process from the signals that it sends itself, so an abort would end it, but not as an abort.
+#[cfg(target_os = "linux")]
+fn not_as_the_first_process() {
+    use nix::sys::wait::{WaitStatus, waitpid};
+    use nix::unistd::{ForkResult, fork};
+
+    if std::process::id() != 1 {
+        return;
+    }
+    // SAFETY: this is the start of the program, which has one thread: the child goes on as this process would have.
+    let child = match unsafe { fork() } {
+        Ok(ForkResult::Child) => return,
+        Ok(ForkResult::Parent { child }) => child,
+        Err(error) => give_up(&format!("no process beside the first of its namespace: {error}")),
+    };
+    loop {
+        match waitpid(child, None) {
+            Ok(WaitStatus::Exited(_, status)) => std::process::exit(status),
+            Ok(WaitStatus::Signaled(_, signal, _)) => std::process::exit(super::death::BY_SIGNAL + signal as i32),
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => give_up(&format!("the worker's end cannot be seen: {error}")),
+        }
+    }
 }
 
 /// Whether [`init`] was called.

@@ -22,8 +22,11 @@ use std::thread;
 use std::time::Duration;
 use summary::Summary;
 
-/// After a worker that could not be had, before the next try.
+/// After a worker that could not be had, before the next try. It doubles with each.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// It does not double further.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Runs every job that has no result yet. The status is 0 when all of them have one, whatever it is.
 pub fn batch(args: &BatchArgs) -> Result<u8, String> {
@@ -141,23 +144,25 @@ impl Batch<'_> {
 
 /// Tries until it works, `retries` times after the first: workers that start can be lost as others.
 fn again<T, E>(retries: u32, mut attempt: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+    let mut pause = PAUSE;
     for _ in 0..retries {
         if let Ok(done) = attempt() {
             return Ok(done);
         }
-        thread::sleep(PAUSE);
+        thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
     attempt()
 }
 
-/// Whether a worker went away, by what the script need not have to do with.
+/// Whether a worker went away, by what the script need not have to do with. A worker stops its script by itself at the
+/// deadline: one that says nothing by then may be on a machine that is gone.
 fn worker_was_lost(report: &Report) -> bool {
     match &report.result {
         Err(Error::Lost) => true,
-        Err(Error::Died(death)) => !matches!(
-            death.cause,
-            DeathCause::Deadline | DeathCause::OutOfMemory | DeathCause::CpuTime | DeathCause::Denied
-        ),
+        Err(Error::Died(death)) => {
+            !matches!(death.cause, DeathCause::OutOfMemory | DeathCause::CpuTime | DeathCause::Denied)
+        }
         _ => false,
     }
 }
