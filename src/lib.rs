@@ -40,6 +40,7 @@ mod modules;
 mod policy;
 #[cfg(feature = "process")]
 pub mod process;
+mod profile;
 mod runner;
 mod sandbox;
 mod script;
@@ -74,6 +75,7 @@ pub use meter::hook::{Cancel, HookAction, MeterHook, Pause};
 pub use policy::Policy;
 #[cfg(feature = "process")]
 pub use process::worker;
+pub use profile::{LineCost, Profile, StackCost};
 pub use runner::Runner;
 pub use runner::cage::Cage;
 pub use sandbox::{Isolation, LiveUsageView, Reloaded, Sandbox, SandboxBuilder, Snapshot};

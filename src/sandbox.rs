@@ -22,6 +22,7 @@ use crate::budget::{Budget, Limit};
 use crate::error::{BudgetExceeded, Error};
 use crate::meter::fuel::{Clock, LiveUsage};
 use crate::meter::hook::Cancel;
+use crate::profile::Profile;
 use crate::runner::cage::{Cage, Call, Done, Place, SandboxId};
 use crate::runner::handover::NoAnswer;
 use crate::runner::operation::Op;
@@ -368,6 +369,21 @@ impl Sandbox {
             total.add(&books.lock().tasks);
         }
         total
+    }
+
+    /// Where the cost of all scripts so far went. Empty unless the sandbox was built with [`SandboxBuilder::profile`].
+    ///
+    /// ```
+    /// let mut sandbox = pycage::Sandbox::builder().profile(true).build()?;
+    /// sandbox.exec("def f(): return 1")?;
+    /// sandbox.call::<i64>("f", ())?;
+    /// sandbox.call::<i64>("f", ())?;
+    /// let profile = sandbox.profile();
+    /// assert_eq!(profile.lines.iter().find(|line| line.function == "f").unwrap().passes, 2);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    pub fn profile(&self) -> Profile {
+        self.config.profile.as_ref().map(|tallies| Profile::of(&tallies.lock())).unwrap_or_default()
     }
 
     /// The budget of calls that are given no other.

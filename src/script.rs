@@ -106,9 +106,9 @@ impl Script {
     }
 
     /// Makes the instrumented code object for one interpreter.
-    pub(crate) fn load(&self, vm: &VirtualMachine) -> Result<PyRef<PyCode>, Error> {
+    pub(crate) fn load(&self, profile: bool, vm: &VirtualMachine) -> Result<PyRef<PyCode>, Error> {
         match &self.inner.body {
-            Body::Compiled(compiled) => compile::load(compiled, vm),
+            Body::Compiled(compiled) => compile::load(compiled, profile, vm),
             #[cfg(feature = "process")]
             Body::Source(_) => Err(Error::Setup(
                 "this script was compiled by a sandbox with Isolation::Process; compile it by one in this process"

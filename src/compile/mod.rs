@@ -68,11 +68,11 @@ pub(crate) fn compile_library(source: &str, name: &str) -> Result<Compiled, Erro
     Ok(Compiled { code })
 }
 
-/// Instruments the bytecode for one interpreter.
-pub(crate) fn load(compiled: &Compiled, vm: &VirtualMachine) -> Result<PyRef<PyCode>, Error> {
+/// Instruments the bytecode for one interpreter; with `profile`, so that runs tell where their cost goes.
+pub(crate) fn load(compiled: &Compiled, profile: bool, vm: &VirtualMachine) -> Result<PyRef<PyCode>, Error> {
     let code = load::code_object(compiled.code.clone(), &interned::NAMES, vm)
         .map_err(|full| Error::NamesExhausted { bytes: full.most })?;
-    instrumented(&code, &OPTIONS, vm)
+    instrumented(&code, &Options { profile, ..OPTIONS }, vm)
 }
 
 /// Instruments the bytecode of a module of pycage's own. Its names are the same each time, and take of no script's part.

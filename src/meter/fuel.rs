@@ -9,9 +9,11 @@ use crate::budget::{Budget, Limit};
 use crate::host::failure::HostError;
 use crate::meter::allocator;
 use crate::meter::hook::{HookAction, MeterHook};
+use crate::meter::profile::{Recorder, Site, Tallies};
 use crate::runner::fiber::{self, Wants};
 use crate::runner::{thread, world};
 use crate::usage::Usage;
+use parking_lot::Mutex;
 use rustpython_vm::VirtualMachine;
 use rustpython_vm::builtins::PyBaseExceptionRef;
 use std::cell::{Cell, RefCell};
@@ -116,6 +118,8 @@ pub(crate) struct Run {
     pub live: Arc<LiveUsage>,
     pub pace: Pace,
     pub state: RunState,
+    /// Of a sandbox that is profiled.
+    pub recorder: Option<Recorder>,
     /// Tells one run of this thread from another.
     pub serial: u64,
     /// For a task: the spending, and the script time, at which its slice is used up.
@@ -204,6 +208,7 @@ impl Run {
             live,
             pace: Pace::begin(),
             state: RunState::default(),
+            recorder: None,
             serial: next_serial(),
             pause_at: u64::MAX,
             pause_after: Duration::MAX,
@@ -226,6 +231,15 @@ impl Run {
         self.pace = Pace::begin();
         self.state = RunState::default();
         self.serial = next_serial();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.begin();
+        }
+    }
+
+    /// What it adds to, if its sandbox is profiled.
+    pub(crate) fn recording(mut self: Box<Self>, tallies: Option<&Arc<Mutex<Tallies>>>) -> Box<Self> {
+        self.recorder = tallies.map(|tallies| Recorder::new(tallies.clone()));
+        self
     }
 
     /// Script time so far.
@@ -282,6 +296,34 @@ pub(crate) fn spend(weight: i64, vm: &VirtualMachine) -> Result<(), PyBaseExcept
         left
     });
     if left < 0 { checkpoint(vm, At::Probe) } else { Ok(()) }
+}
+
+/// Notes in the profile of the run that a probe of this place is passed, which is about to spend `weight`.
+pub(crate) fn record(site: &Arc<Site>, weight: i64, vm: &VirtualMachine) {
+    METER.with(|meter| {
+        if !meter.active.get() || meter.tripped.get() {
+            return;
+        }
+        let mut run = meter.run.borrow_mut();
+        let Some(run) = run.as_mut() else { return };
+        run.start_clock(Instant::now());
+        let time = run.script_time();
+        if let Some(recorder) = &mut run.recorder {
+            // The host's memory, as the profile is the host's.
+            let _paused = allocator::pause();
+            recorder.pass(site, weight.max(0) as u64, vm.current_recursion_depth(), meter.spent(), time);
+        }
+    });
+}
+
+/// Enters what was spent since the last probe into the profile.
+fn settle(meter: &Meter, run: &mut Run) {
+    let time = run.script_time();
+    let usage = usage_of(meter, run);
+    if let Some(recorder) = &mut run.recorder {
+        let _paused = allocator::pause();
+        recorder.settle(usage.instructions + usage.native_steps, time);
+    }
 }
 
 /// Spends `steps` of native work before it is done. Outside of a run it is free.
@@ -470,7 +512,12 @@ pub(crate) fn metered<R>(run: Box<Run>, f: impl FnOnce() -> R) -> Metered<R> {
         let result = f();
         let mut run = meter.run.borrow_mut().take();
         let (usage, trip) = match &mut run {
-            Some(run) => (usage_of(meter, run), run.state.trip.take()),
+            Some(run) => {
+                if run.recorder.is_some() {
+                    settle(meter, run);
+                }
+                (usage_of(meter, run), run.state.trip.take())
+            }
             None => (Usage::default(), None),
         };
         drop(outer);
@@ -536,6 +583,9 @@ pub(crate) fn metered_slice<R>(run: SetAside, stop: Option<Trip>, f: impl FnOnce
         let (usage, trip) = match &mut run {
             Some(run) => {
                 run.clock.stop();
+                if run.recorder.is_some() {
+                    settle(meter, run);
+                }
                 (usage_of(meter, run), run.state.trip.take())
             }
             None => (Usage::default(), None),

@@ -3,9 +3,11 @@
 //! * [`fuel`]: the instruction meter, the tripped flag, checkpoints.
 //! * [`allocator`]: the global-allocator wrapper that bills memory to sandboxes.
 //! * [`interned`]: names, which stay for the life of the process.
+//! * [`profile`]: where the cost of runs goes, by line and function.
 //! * [`hook`]: the host's say at checkpoints, and cancellation.
 
 pub(crate) mod allocator;
 pub(crate) mod fuel;
 pub(crate) mod hook;
 pub(crate) mod interned;
+pub(crate) mod profile;

@@ -166,8 +166,10 @@ fn compiled(
     let checks = config.provided.checks();
     // Detached for the longer part, so that nobody's collection waits for it.
     let compile = || compile::compile(&source.source, &source.file, &config.policy, checks);
-    thread::waited_for(|| world::detached(vm, compile).and_then(|compiled| compile::load(&compiled, vm)))
-        .map_err(|error| format!("the module '{name}' cannot be imported: {error}"))
+    thread::waited_for(|| {
+        world::detached(vm, compile).and_then(|compiled| compile::load(&compiled, config.profile.is_some(), vm))
+    })
+    .map_err(|error| format!("the module '{name}' cannot be imported: {error}"))
 }
 
 fn run(

@@ -58,6 +58,7 @@ pub fn host_against(bytes: &[u8]) -> usize {
         cancel: Cancel::default(),
         data: None,
         provided: Default::default(),
+        profile: None,
     };
     let mut session = Session::with(worker, &Shared::detached(), Vec::new());
     let budget = Budget::default().timeout(Duration::from_secs(60));

@@ -63,7 +63,7 @@ pub struct Cage<'vm> {
     ground: Ground,
     pub(crate) tasks: Tasks,
     pub(crate) scopes: HashMap<SandboxId, SandboxScope, BuildHasherDefault<IdHasher>>,
-    scripts: HashMap<ScriptId, (Script, PyRef<PyCode>)>,
+    scripts: HashMap<(ScriptId, bool), (Script, PyRef<PyCode>)>,
     /// Scripts loaded since those that nobody holds any more were last let go.
     loaded: usize,
     garbage_bytes: u64,
@@ -158,7 +158,7 @@ impl<'vm> Cage<'vm> {
     /// Does an operation. The thread must be [`world::Running`].
     pub(crate) fn perform(&mut self, place: Place<'_>, op: Op) -> Done {
         let code = match &op {
-            Op::Run(script) | Op::Exec(script) => match self.load(script) {
+            Op::Run(script) | Op::Exec(script) => match self.load(script, place.config.profile.is_some()) {
                 Ok(code) => Some(code),
                 Err(error) => return Done::failed(error),
             },
@@ -174,7 +174,7 @@ impl<'vm> Cage<'vm> {
     /// Puts a new version of a script in the place of the old one, see [`Sandbox::reload`](crate::Sandbox::reload).
     fn reload(&mut self, place: Place<'_>, script: &Script) -> Done {
         let mut prepare = || {
-            let code = self.load(script)?;
+            let code = self.load(script, place.config.profile.is_some())?;
             // Imported modules stay as they are, as they do where Python reloads a module.
             let modules = self.scope(place.sandbox, place.config)?.modules.clone();
             Ok((code, self.ground.new_globals(modules.as_ref(), self.vm)?))
@@ -286,7 +286,7 @@ impl<'vm> Cage<'vm> {
 
     /// A listing of a script's instrumented code.
     pub(crate) fn disassemble(&mut self, script: &Script) -> Result<String, Error> {
-        Ok(crate::compile::disassemble(&*self.load(script)?, self.vm))
+        Ok(crate::compile::disassemble(&*self.load(script, false)?, self.vm))
     }
 
     /// The scope of a sandbox, made at its first use.
@@ -320,7 +320,10 @@ impl<'vm> Cage<'vm> {
             .take()
             // A worker process has a hook and a cancel of its own for each call.
             .filter(|run| run.listens_to(&place.config.cancel.0, place.live))
-            .unwrap_or_else(|| Run::new(place.config.cancel.0.clone(), place.config.hook.clone(), place.live.clone()));
+            .unwrap_or_else(|| {
+                Run::new(place.config.cancel.0.clone(), place.config.hook.clone(), place.live.clone())
+                    .recording(place.config.profile.as_ref())
+            });
         run.begin(budget, limits.memory, place.clock);
         // A recursion limit of a run counts from where the run begins.
         let outer_limit = vm.recursion_limit.get();
@@ -342,11 +345,11 @@ impl<'vm> Cage<'vm> {
     }
 
     /// The instrumented code of a script on this interpreter.
-    pub(crate) fn load(&mut self, script: &Script) -> Result<PyRef<PyCode>, Error> {
-        if let Some((_, code)) = self.scripts.get(&script.id()) {
+    pub(crate) fn load(&mut self, script: &Script, profile: bool) -> Result<PyRef<PyCode>, Error> {
+        if let Some((_, code)) = self.scripts.get(&(script.id(), profile)) {
             return Ok(code.clone());
         }
-        let code = script.load(self.vm)?;
+        let code = script.load(profile, self.vm)?;
         // A script that only this cache still holds will not be run again. Looked for so often that few such are held, and
         // so seldom that looking does not show beside the loading.
         self.loaded += 1;
@@ -354,7 +357,7 @@ impl<'vm> Cage<'vm> {
             self.scripts.retain(|_, (script, _)| !script.is_last_handle());
             self.loaded = 0;
         }
-        self.scripts.insert(script.id(), (script.clone(), code.clone()));
+        self.scripts.insert((script.id(), profile), (script.clone(), code.clone()));
         Ok(code)
     }
 }

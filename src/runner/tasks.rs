@@ -88,7 +88,7 @@ impl Cage<'_> {
     ) -> Result<(), Error> {
         let _running = world::Running::begin(self.vm);
         let code = match &start {
-            Start::Run(script) => Some(self.load(script)?),
+            Start::Run(script) => Some(self.load(script, config.profile.is_some())?),
             Start::Call { .. } => None,
         };
         let globals = self.scope(sandbox, config)?.globals.clone();
@@ -109,7 +109,9 @@ impl Cage<'_> {
             });
             operation::carry_out(vm, result)
         });
-        let run = SetAside::new(Run::new(config.cancel.0.clone(), config.hook.clone(), live));
+        let run = SetAside::new(
+            Run::new(config.cancel.0.clone(), config.hook.clone(), live).recording(config.profile.as_ref()),
+        );
         self.tasks.left.insert(id, Left { sandbox, fiber, run, memory: MemoryBill::default() });
         Ok(())
     }

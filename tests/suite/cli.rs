@@ -24,6 +24,27 @@ fn run_files(options: &[&str], files: &[String]) -> Ended {
 }
 
 #[test]
+fn a_profile() {
+    let script = "import math\ndef slow(n):\n    total = 0\n    for i in range(n):\n        total += math.isqrt(i)\n    return total\nprint(slow(1000))\n";
+    let script = file("slow.py", script.as_bytes());
+    let (svg, folded) = (file("slow.svg", b""), file("slow.folded", b""));
+    let ended = child::pycage(&["profile", "--grant", "math", "--svg", &svg, "--folded", &folded, &script], b"");
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    let line = ended.stdout.lines().find(|line| line.ends_with("total += math.isqrt(i)")).unwrap();
+    let instructions: u64 = line.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(instructions >= 5_000, "{line}");
+    assert!(ended.stdout.lines().last().is_some_and(|line| line.ends_with("<module>")), "{}", ended.stdout);
+    let read = |file: &str| std::fs::read_to_string(file).unwrap();
+    assert!(read(&folded).lines().any(|line| line.starts_with("<module>;slow ")), "{}", read(&folded));
+    assert!(read(&svg).contains("<svg") && read(&svg).contains("slow"), "{}", read(&svg));
+    // Also of a script that does not end well.
+    let ended = child::pycage(&["profile", "--max-instructions", "10000", "-"], b"while True:\n    pass\n");
+    assert_eq!(ended.status, Some(4));
+    assert!(ended.stdout.contains("while True:") && ended.stderr.contains("budget"), "{ended:?}");
+    assert_eq!(child::pycage(&["profile", "-"], b"import os\n").status, Some(3));
+}
+
+#[test]
 fn the_json_of_a_run() {
     let (status, line) = run("print('hi')\nsum(i*i for i in range(1000))");
     assert_eq!(status, Some(0));

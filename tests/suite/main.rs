@@ -17,6 +17,7 @@ mod hostile;
 mod modules;
 mod ordinary;
 mod process;
+mod profile;
 mod repeatable;
 mod repl;
 mod script_modules;

@@ -6,6 +6,7 @@ mod furnish;
 mod hosted;
 mod json;
 mod place;
+mod profile;
 mod repl;
 mod report;
 mod run;
@@ -40,6 +41,8 @@ enum Command {
     Check(CheckArgs),
     /// Run what is typed, an entry at a time, with the bill after each
     Repl(repl::ReplArgs),
+    /// Show where a file's instructions and time went, line by line
+    Profile(profile::ProfileArgs),
     /// Serve a host on standard input and output, as its worker process
     Worker,
     /// Show a file's instrumented bytecode with the weight of each block
@@ -132,6 +135,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Batch(args) => batch::batch(&args),
         Command::Repl(args) => repl::repl(&args),
+        Command::Profile(args) => profile::profile(&args),
         Command::Check(args) => check(&args),
         Command::Disasm(args) => disasm(&args),
     };

@@ -1,8 +1,8 @@
 //! Basic blocks, their weights, and where their probes stand.
 
-use super::InstrumentError;
 use super::decode::{Code, Decoded, Flow, flow};
 use super::regions::Regions;
+use super::{InstrumentError, Options};
 use rustpython_compiler_core::bytecode::Opcode;
 
 /// Straight code is cut into blocks of about this size, so that what is paid ahead stays small and deadlines are kept.
@@ -41,12 +41,12 @@ impl Block {
 }
 
 /// Plans the probes of a code object.
-pub(super) fn plan(code: &Code, source: &Decoded, sink: bool) -> Result<Plan, InstrumentError> {
-    let mut blocks = find(source)?;
+pub(super) fn plan(code: &Code, source: &Decoded, options: &Options) -> Result<Plan, InstrumentError> {
+    let mut blocks = find(source, |index| options.profile && source.line(code, index) != source.line(code, index - 1))?;
     // The entry block starts with what sets the frame up.
     blocks[0].weight += surcharge(code);
     blocks[0].probe = true;
-    if sink {
+    if options.sink && !options.profile {
         // Before the exit of a loop is joined with what leads to the loop.
         sink_weights(&mut blocks, source);
         join_equivalents(&mut blocks, source);
@@ -89,7 +89,8 @@ fn surcharge(code: &Code) -> i64 {
     slots as i64 / 64
 }
 
-fn find(source: &Decoded) -> Result<Vec<Block>, InstrumentError> {
+/// `cut`: where else a block is to end, if one may.
+fn find(source: &Decoded, cut: impl Fn(usize) -> bool) -> Result<Vec<Block>, InstrumentError> {
     let instrs = &source.instrs;
     let mut leaders = vec![0];
     for index in source.entry + 1..instrs.len() {
@@ -98,7 +99,7 @@ fn find(source: &Decoded) -> Result<Vec<Block>, InstrumentError> {
         if source.is_target[index]
             || flow(before) != Flow::Next
             || before == Opcode::YieldValue
-            || (since >= MAX_BLOCK && may_cut_before(instrs[index].op))
+            || ((since >= MAX_BLOCK || cut(index)) && may_cut_before(instrs[index].op))
         {
             leaders.push(index);
         }

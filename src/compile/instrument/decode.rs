@@ -96,6 +96,11 @@ pub(super) fn direction(op: Opcode) -> Option<Direction> {
 }
 
 impl Decoded {
+    /// The line of an instruction, from 1.
+    pub(super) fn line(&self, code: &Code, index: usize) -> u32 {
+        code.locations.get(self.instrs[index].unit as usize).map_or(0, |(start, _)| start.line.get() as u32)
+    }
+
     pub(super) fn new(code: &Code) -> Result<Self, InstrumentError> {
         let units = &*code.instructions;
         let mut instrs = Vec::with_capacity(units.len() / 2);

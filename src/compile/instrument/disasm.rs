@@ -2,7 +2,7 @@
 
 use super::InstrumentError;
 use super::decode::{Code, Decoded};
-use super::probe::{BlockMeter, Checkpost, Duty};
+use super::probe::{Checkpost, Duty, block_weight};
 use rustpython_compiler_core::bytecode::{BinaryOperator, LoadAttr, LoadSuperAttr, Opcode};
 use rustpython_vm::builtins::PyCode;
 use rustpython_vm::{PyObjectRef, VirtualMachine};
@@ -72,8 +72,8 @@ fn detail(code: &Code, decoded: &Decoded, index: usize, vm: &VirtualMachine) -> 
     match instr.op {
         Opcode::LoadConst => {
             let object = PyObjectRef::from(code.constants.get(instr.arg as usize)?.clone());
-            if let Some(meter) = object.downcast_ref::<BlockMeter>() {
-                return Some(format!("block of {}", meter.weight));
+            if let Some(weight) = block_weight(&object) {
+                return Some(format!("block of {weight}"));
             }
             match object.downcast_ref::<Checkpost>().map(|checkpost| &checkpost.duty) {
                 Some(Duty::Deny(denial)) => Some(format!("deny {}", denial.what())),

@@ -5,13 +5,16 @@ use super::classify::{Guard, operator};
 use super::decode::{Code, Constant, Decoded, Direction, Instr, direction};
 use super::linetable::{self, Encoder};
 use super::probe::{BlockMeter, BulkChecks, Checkpost, Duty, ResultCheck};
+use super::profiled::LineMeter;
 use super::{InstrumentError, Options};
+use crate::meter::profile::Site;
 use rustpython_compiler_core::SourceLocation;
 use rustpython_compiler_core::bytecode::{
     BinaryOperator, CodeUnit, CodeUnits, ExceptionTableEntry, OpArgByte, Opcode, encode_exception_table,
 };
 use rustpython_vm::{PyObjectRef, VirtualMachine};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// One instruction of the new code.
 struct Placed {
@@ -38,11 +41,12 @@ pub(super) fn assemble(
     for (index, instr) in source.instrs.iter().enumerate() {
         let handler = index > 0 && source.instrs[index - 1].op == Opcode::PushExcInfo;
         if let Some(weight) = plan.edge[index] {
-            builder.probe(weight, handler, index);
+            // It is for the instructions before.
+            builder.probe(weight, handler, index, source.line(code, index.saturating_sub(1)));
         }
         builder.label(index);
         if let Some(weight) = plan.inside[index] {
-            builder.probe(weight, handler, index);
+            builder.probe(weight, handler, index, source.line(code, index));
         }
         builder.guard_before(&guards[index], index);
         let (op, arg) = placed_op(instr, &guards[index]);
@@ -96,8 +100,10 @@ struct Builder<'a> {
     /// Old instruction to the new one that jumps to it go to.
     labels: Vec<usize>,
     constants: Vec<Constant>,
-    /// By weight, and whether a handler begins there.
-    meters: HashMap<(i64, bool), u32>,
+    /// By weight, whether a handler begins there, and in a profiled script by line.
+    meters: HashMap<(i64, bool, Option<u32>), u32>,
+    /// The names of file and function, in a profiled script.
+    place: Option<(Arc<str>, Arc<str>)>,
     checkposts: HashMap<Guard, u32>,
     result_check: Option<ResultCheck>,
     bulk_checks: Option<BulkChecks>,
@@ -112,6 +118,7 @@ impl<'a> Builder<'a> {
             labels: Vec::with_capacity(instrs + 1),
             constants: code.constants.to_vec(),
             meters: HashMap::new(),
+            place: options.profile.then(|| (code.source_path.to_string().into(), code.qualname.to_string().into())),
             checkposts: HashMap::new(),
             result_check: options.result_check,
             bulk_checks: options.bulk_checks,
@@ -132,12 +139,20 @@ impl<'a> Builder<'a> {
         self.place(op, arg, None, origin);
     }
 
-    fn probe(&mut self, weight: i64, handler: bool, origin: usize) {
-        let meter = match self.meters.get(&(weight, handler)) {
+    fn probe(&mut self, weight: i64, handler: bool, origin: usize, line: u32) {
+        let kind = (weight, handler, self.place.as_ref().map(|_| line));
+        let meter = match self.meters.get(&kind) {
             Some(&meter) => meter,
             None => {
-                let meter = self.constant(BlockMeter::object(weight, handler, self.vm));
-                self.meters.insert((weight, handler), meter);
+                let object = match &self.place {
+                    Some((file, function)) => {
+                        let site = Site { file: file.clone(), function: function.clone(), line };
+                        LineMeter::object(weight, handler, Arc::new(site), self.vm)
+                    }
+                    None => BlockMeter::object(weight, handler, self.vm),
+                };
+                let meter = self.constant(object);
+                self.meters.insert(kind, meter);
                 meter
             }
         };

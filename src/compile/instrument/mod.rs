@@ -14,6 +14,7 @@
 //! * [`layout`]: instructions and insertions back to code units, exception table and line table.
 //! * [`linetable`]: the line table's codec.
 //! * [`probe`]: the native objects.
+//! * [`profiled`]: the probes of scripts that are profiled.
 //! * [`verify`]: the final check, on the finished code and independent of the steps above.
 //! * [`disasm`]: a listing for people.
 //!
@@ -30,6 +31,7 @@ mod disasm;
 mod layout;
 mod linetable;
 mod probe;
+mod profiled;
 mod regions;
 mod verify;
 
@@ -51,6 +53,8 @@ use thiserror::Error as ThisError;
 pub(crate) struct Options {
     /// Passes the weight of small blocks on to their successors, which spares about half of the probes.
     pub sink: bool,
+    /// A probe for each line, which tells where it stands. No weight is passed on.
+    pub profile: bool,
     /// Guards every instruction that names something, or that fetches by a name given at run time.
     pub guard_attributes: bool,
     /// Which names the guards allow.
@@ -65,7 +69,7 @@ pub(crate) struct Options {
 impl Options {
     /// Metering, sinking and guards by `names`; no checks of native work.
     pub(crate) const fn new(names: NamePolicy) -> Self {
-        Options { sink: true, guard_attributes: true, names, result_check: None, bulk_checks: None }
+        Options { sink: true, profile: false, guard_attributes: true, names, result_check: None, bulk_checks: None }
     }
 }
 
@@ -106,7 +110,7 @@ fn rewrite(
         return Err(InstrumentError::new("code objects are nested too deep"));
     }
     let source = Decoded::new(&code.code)?;
-    let blocks = blocks::plan(&code.code, &source, options.sink)?;
+    let blocks = blocks::plan(&code.code, &source, options)?;
     let guards = classify::guards(&code.code, &source, scope, options)?;
     let mut finished = layout::assemble(&code.code, &source, &blocks, &guards, vm, options)?;
     for constant in finished.constants.iter_mut() {

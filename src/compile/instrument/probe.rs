@@ -4,6 +4,7 @@
 //! attributes and cannot be made by a call.
 
 use super::blocks::MAX_BLOCK;
+use super::profiled::LineMeter;
 use crate::meter::{allocator, fuel};
 use rustpython_vm::builtins::{PyTuple, PyType};
 use rustpython_vm::class::{PyClassImpl, StaticType};
@@ -18,6 +19,7 @@ pub(crate) type ResultCheck = fn(&PyObject, &VirtualMachine) -> PyResult<()>;
 /// Makes the types known to the VM; must come before the first object. They are shared by all interpreters.
 pub(super) fn init_types() {
     let _ = BlockMeter::make_static_type();
+    let _ = LineMeter::make_static_type();
     let _ = Checkpost::make_static_type();
 }
 
@@ -80,10 +82,22 @@ impl AsNumber for BlockMeter {
 fn spend_block(number: PyNumber<'_>, vm: &VirtualMachine) -> PyResult<bool> {
     let meter = BlockMeter::number_downcast(number);
     fuel::spend(meter.weight, vm)?;
-    if meter.handler {
+    pass_handler(meter.handler, vm);
+    Ok(true)
+}
+
+/// What is to be done where an exception handler begins, if one does.
+#[inline(always)]
+pub(super) fn pass_handler(handler: bool, vm: &VirtualMachine) {
+    if handler {
         forget_old_contexts(vm);
     }
-    Ok(true)
+}
+
+/// The weight of a block, if that is what the object meters.
+pub(super) fn block_weight(object: &PyObject) -> Option<i64> {
+    let block = object.downcast_ref::<BlockMeter>().map(|meter| meter.weight);
+    block.or_else(|| object.downcast_ref::<LineMeter>().map(|meter| meter.weight))
 }
 
 /// How many exceptions a handled one remembers, each raised while the next was handled.

@@ -9,7 +9,7 @@ use super::InstrumentError;
 use super::classify::Guard;
 use super::decode::{Code, Decoded, Flow, Instr, flow};
 use super::layout::placed_op;
-use super::probe::{BlockMeter, Checkpost, Duty};
+use super::probe::{Checkpost, Duty, block_weight};
 use rustpython_compiler_core::bytecode::{BinaryOperator, Opcode};
 use rustpython_vm::PyObjectRef;
 
@@ -257,7 +257,7 @@ fn inserted(new: &Code, instr: &Instr) -> Option<Piece> {
         return None;
     }
     let constant = PyObjectRef::from(new.constants.get(instr.arg as usize)?.clone());
-    if constant.downcast_ref::<BlockMeter>().is_some() {
+    if block_weight(&constant).is_some() {
         return Some(Piece::Probe);
     }
     let post = match constant.downcast_ref::<Checkpost>()?.duty {

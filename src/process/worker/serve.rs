@@ -83,8 +83,14 @@ tick(2)
     let policy = Policy::default();
     let compiled = compile::compile(PLAY, "<rehearsal>", &policy, Checks::All)?;
     let script = Script::new("<rehearsal>", compiled);
-    let config =
-        Arc::new(Config { policy, hook: None, cancel: Cancel::default(), data: None, provided: Default::default() });
+    let config = Arc::new(Config {
+        policy,
+        hook: None,
+        cancel: Cancel::default(),
+        data: None,
+        provided: Default::default(),
+        profile: None,
+    });
     let id = SandboxId(0);
     let call = Op::Call { name: "tick".to_owned(), args: vec![Value::Int(1)] };
     for op in [Op::Run(script.clone()), Op::Run(script), call, Op::Get("tick".to_owned())] {
@@ -158,8 +164,14 @@ impl Worker<'_, '_> {
             hooked: call.hooked,
             times: Mutex::new(Times { looked: now, reported: now }),
         };
-        let config =
-            Arc::new(Config { policy, hook: Some(Arc::new(hook)), cancel: Cancel(cancel), data: None, provided });
+        let config = Arc::new(Config {
+            policy,
+            hook: Some(Arc::new(hook)),
+            cancel: Cancel(cancel),
+            data: None,
+            provided,
+            profile: None,
+        });
         let number = call.number;
         let done = catch_unwind(AssertUnwindSafe(|| self.perform(call.op, call.budget, config)));
         let (done, last) = match done {

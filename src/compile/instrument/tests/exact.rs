@@ -2,7 +2,7 @@
 
 use super::super::blocks::{MAX_BLOCK, MAX_SUNK};
 use super::programs::{GENERATORS, RAISING, STRAIGHT};
-use super::{OPTIONS, PLENTY, UNSUNK, compile, execute, instrumented, metered, on_vm, run, traced};
+use super::{BY_LINE, OPTIONS, PLENTY, UNSUNK, compile, execute, instrumented, metered, on_vm, run, traced};
 use crate::meter::fuel;
 use rustpython_vm::protocol::PyIterReturn;
 use rustpython_vm::{PyObject, PyResult, VirtualMachine};
@@ -17,7 +17,7 @@ fn counts_equal_the_opcode_trace() {
             let (outcome, events) = traced(vm, source);
             assert_eq!(outcome, bare, "{name}");
             assert!(bare.result.is_ok(), "{name}: {bare:?}");
-            for (how, options) in [("sunk", OPTIONS), ("unsunk", UNSUNK)] {
+            for (how, options) in [("sunk", OPTIONS), ("unsunk", UNSUNK), ("by line", BY_LINE)] {
                 let (outcome, usage, trip) = metered(vm, instrumented(vm, source, &options), PLENTY);
                 assert_eq!((outcome, trip), (bare.clone(), None), "{name} {how}");
                 assert_eq!(usage.instructions, events.opcodes, "{name} {how}");
@@ -32,7 +32,7 @@ fn an_exception_costs_at_most_a_block() {
         for (name, source) in RAISING {
             let bare = execute(vm, compile(vm, source));
             let (_, events) = traced(vm, source);
-            for options in [OPTIONS, UNSUNK] {
+            for options in [OPTIONS, UNSUNK, BY_LINE] {
                 let (outcome, usage, _) = metered(vm, instrumented(vm, source, &options), PLENTY);
                 assert_eq!(outcome, bare, "{name}");
                 let over = usage.instructions.saturating_sub(events.opcodes);

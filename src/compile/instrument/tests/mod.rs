@@ -26,6 +26,7 @@ const OPEN: NamePolicy =
 const OPTIONS: Options = Options::new(OPEN);
 
 const UNSUNK: Options = Options { sink: false, ..OPTIONS };
+const BY_LINE: Options = Options { profile: true, ..OPTIONS };
 
 /// More than any test spends.
 const PLENTY: u64 = 1 << 40;
@@ -153,6 +154,7 @@ fn run(limit: u64) -> Box<Run> {
         live: Default::default(),
         pace: crate::meter::fuel::Pace::begin(),
         state: RunState::default(),
+        recorder: None,
         serial: fuel::next_serial(),
         pause_at: u64::MAX,
         pause_after: Duration::MAX,

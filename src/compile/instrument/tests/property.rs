@@ -2,7 +2,7 @@
 
 use super::super::blocks::MAX_BLOCK;
 use super::writer::Writer;
-use super::{OPTIONS, PLENTY, UNSUNK, compile, execute, instrumented, metered, on_vm, traced};
+use super::{BY_LINE, OPTIONS, PLENTY, UNSUNK, compile, execute, instrumented, metered, on_vm, traced};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::sync::mpsc;
@@ -18,7 +18,7 @@ fn instrumented_and_bare_code_do_the_same() {
             let source = Writer::program(&choices);
             let bare = execute(vm, compile(vm, &source));
             let (_, events) = traced(vm, &source);
-            for options in [OPTIONS, UNSUNK] {
+            for options in [OPTIONS, UNSUNK, BY_LINE] {
                 let code = instrumented(vm, &source, &options);
                 let (outcome, first, trip) = metered(vm, code.clone(), PLENTY);
                 prop_assert_eq!((&outcome, trip), (&bare, None), "{}", source);

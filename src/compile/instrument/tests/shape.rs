@@ -3,7 +3,7 @@
 use super::super::decode::{Code, Decoded};
 use super::super::{blocks, classify, disasm, layout, linetable, verify};
 use super::programs::{GENERATORS, RAISING, STRAIGHT};
-use super::{NamePolicy, OPTIONS, Options, UNSUNK, compile, execute, family, instrumented, on_vm};
+use super::{BY_LINE, NamePolicy, OPTIONS, Options, UNSUNK, compile, execute, family, instrumented, on_vm};
 use blocks::Plan;
 use classify::{Guard, Scope};
 use rustpython_compiler_core::bytecode::Opcode;
@@ -52,7 +52,7 @@ fn python_sees_the_same_lines_and_columns() {
     on_vm(move |vm| {
         let bare = execute(vm, compile(vm, source));
         assert!(bare.result.is_ok(), "{bare:?}");
-        for options in [OPTIONS, UNSUNK] {
+        for options in [OPTIONS, UNSUNK, BY_LINE] {
             assert_eq!(execute(vm, instrumented(vm, source, &options)), bare);
         }
     });
@@ -80,7 +80,7 @@ fn wide_arguments() {
             let source = program(lines);
             let bare = execute(vm, compile(vm, &source));
             assert!(bare.result.is_ok(), "{bare:?}");
-            for options in [OPTIONS, UNSUNK] {
+            for options in [OPTIONS, UNSUNK, BY_LINE] {
                 assert_eq!(execute(vm, instrumented(vm, &source, &options)), bare, "{lines} lines");
             }
         }
@@ -114,7 +114,7 @@ fn the_final_check_notices_what_is_missing() {
         };
         let options = Options::new(NONE);
         let source = Decoded::new(code).unwrap();
-        let mut plan = blocks::plan(code, &source, true).unwrap();
+        let mut plan = blocks::plan(code, &source, &OPTIONS).unwrap();
         let guards = classify::guards(code, &source, Scope::Module, &options).unwrap();
         without(&mut plan);
         let placed = if unguarded { vec![Guard::None; guards.len()] } else { guards.clone() };

@@ -1,7 +1,7 @@
 //! Once the budget has tripped, nothing of the script runs on.
 
 use super::super::blocks::MAX_BLOCK;
-use super::{MARKS, OPTIONS, UNSUNK, instrumented, metered, on_vm};
+use super::{BY_LINE, MARKS, OPTIONS, UNSUNK, instrumented, metered, on_vm};
 use crate::budget::Limit;
 use crate::meter::fuel::Trip;
 
@@ -139,7 +139,7 @@ const ENDLESS: &[(&str, &str)] = &[
 fn nothing_runs_after_the_trip() {
     on_vm(|vm| {
         for (name, source) in ENDLESS {
-            for options in [OPTIONS, UNSUNK] {
+            for options in [OPTIONS, UNSUNK, BY_LINE] {
                 let code = instrumented(vm, source, &options);
                 // Trips at many places: the limit is varied.
                 for limit in [100, 101, 103, 107, 500, 1009, 5003, 8191, 8192, 8193] {

@@ -60,8 +60,9 @@ fn is_the_same_cold_and_warm() {
                 let scope = vm.new_scope_with_builtins();
                 // Instrumented: which way an operator goes is the instrumenter's part in this.
                 let compiled = compile::compile(&source, "<test>", &Policy::default(), compile::Checks::All);
-                let code =
-                    compiled.and_then(|compiled| compile::load(&compiled, vm)).expect("the body keeps the rules");
+                let code = compiled
+                    .and_then(|compiled| compile::load(&compiled, false, vm))
+                    .expect("the body keeps the rules");
                 let (setup, _, _) = measured(|| vm.run_code_obj(code, scope.clone()));
                 setup.map_err(|_| body).expect("the setup runs");
                 let f = scope.globals.get_item("f", vm).map_err(|_| body).expect("f is there");

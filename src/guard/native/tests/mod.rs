@@ -78,6 +78,7 @@ fn budget(instructions: u64) -> Box<Run> {
         live: Arc::new(LiveUsage::default()),
         pace: crate::meter::fuel::Pace::begin(),
         state: RunState::default(),
+        recorder: None,
         serial: fuel::next_serial(),
         pause_at: u64::MAX,
         pause_after: Duration::MAX,
