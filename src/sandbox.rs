@@ -20,8 +20,9 @@ pub use state::{Reloaded, Snapshot};
 
 use crate::budget::{Budget, Limit};
 use crate::error::{BudgetExceeded, Error};
-use crate::meter::fuel::{Clock, LiveUsage};
+use crate::meter::clock::Clock;
 use crate::meter::hook::Cancel;
+use crate::meter::run::LiveUsage;
 use crate::profile::Profile;
 use crate::runner::cage::{Cage, Call, Done, Place, SandboxId};
 use crate::runner::handover::NoAnswer;

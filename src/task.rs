@@ -4,7 +4,7 @@ use crate::budget::{Budget, Limit};
 use crate::error::Error;
 use crate::host::awaitable::Request;
 use crate::host::failure::HostError;
-use crate::meter::fuel::LiveUsage;
+use crate::meter::run::LiveUsage;
 use crate::runner::cage::Cage;
 use crate::runner::fiber::Reply;
 use crate::runner::tasks::{Allowance, Step, Stepped, TaskId};

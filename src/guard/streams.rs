@@ -3,7 +3,8 @@
 
 use crate::budget::Limit;
 use crate::meter::allocator;
-use crate::meter::fuel::{self, Trip};
+use crate::meter::fuel;
+use crate::meter::run::Trip;
 use rustpython_vm::builtins::{PyStr, PyType};
 use rustpython_vm::class::PyClassImpl;
 use rustpython_vm::function::FuncArgs;

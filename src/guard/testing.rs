@@ -3,7 +3,8 @@
 use crate::budget::Asked;
 use crate::guard::builtins::BuiltinsTemplate;
 use crate::guard::{isolate, streams, types};
-use crate::meter::fuel::{self, LiveUsage, Run, RunState, Trip};
+use crate::meter::fuel;
+use crate::meter::run::{LiveUsage, Run, RunState, Trip};
 use crate::usage::Usage;
 use rustpython_vm::builtins::{PyBaseExceptionRef, PyDictRef};
 use rustpython_vm::compiler::Mode;
@@ -81,14 +82,14 @@ fn run() -> Box<Run> {
         output: 4096,
         host_calls: budget.host_calls,
         timeout: Duration::from_secs(60),
-        clock: fuel::Clock::started(),
+        clock: crate::meter::clock::Clock::started(),
         cancel: Arc::new(AtomicBool::new(false)),
         hook: None,
         live: Arc::new(LiveUsage::default()),
-        pace: crate::meter::fuel::Pace::begin(),
+        pace: crate::meter::clock::Pace::begin(),
         state: RunState::default(),
         recorder: None,
-        serial: fuel::next_serial(),
+        serial: crate::meter::run::next_serial(),
         pause_at: u64::MAX,
         pause_after: Duration::MAX,
     })

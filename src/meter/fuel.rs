@@ -6,33 +6,21 @@
 //! probe fails, so no handler of the script can run on.
 
 use crate::budget::{Budget, Limit};
-use crate::host::failure::HostError;
 use crate::meter::allocator;
-use crate::meter::hook::{HookAction, MeterHook};
-use crate::meter::profile::{Recorder, Site, Tallies};
+use crate::meter::clock::{MIN_SLICE, Pace};
+use crate::meter::hook::HookAction;
+use crate::meter::profile::Site;
+use crate::meter::run::{Run, Trip};
 use crate::runner::fiber::{self, Wants};
 use crate::runner::{thread, world};
 use crate::usage::Usage;
-use parking_lot::Mutex;
 use rustpython_vm::VirtualMachine;
 use rustpython_vm::builtins::PyBaseExceptionRef;
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-/// Most instructions between two checkpoints: some tenths of a millisecond of interpreter time, so that a deadline is kept
-/// to within that, while the clock is read rarely enough not to show.
-const SLICE: u64 = 8192;
-
-/// Fewest. Slices shrink while instructions are slow (each may start native work), so that checkpoints keep coming in
-/// time. The bill does not depend on where slices end.
-const MIN_SLICE: u64 = 16;
-
-/// What a slice should take, and what is so little that the next one may be longer.
-const SLICE_TIME: Duration = Duration::from_micros(1000);
-const SHORT_TIME: Duration = Duration::from_micros(400);
 
 /// Instructions that no run reaches, and that can be added to without overflow.
 const UNLIMITED: u64 = 1 << 61;
@@ -95,196 +83,6 @@ impl Meter {
         self.last_step.set(if stepped { fuel } else { i64::MIN });
         self.fuel.set(fuel);
     }
-}
-
-/// Why a run was stopped for good.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Trip {
-    Limit(Limit),
-    Cancelled,
-    Stopped(String),
-}
-
-/// What a run may cost, and who is told.
-pub(crate) struct Run {
-    pub instructions: u64,
-    pub memory: Option<u64>,
-    pub output: u64,
-    pub host_calls: u64,
-    pub timeout: Duration,
-    pub clock: Clock,
-    pub cancel: Arc<AtomicBool>,
-    pub hook: Option<Arc<dyn MeterHook>>,
-    pub live: Arc<LiveUsage>,
-    pub pace: Pace,
-    pub state: RunState,
-    /// Of a sandbox that is profiled.
-    pub recorder: Option<Recorder>,
-    /// Tells one run of this thread from another.
-    pub serial: u64,
-    /// For a task: the spending, and the script time, at which its slice is used up.
-    pub pause_at: u64,
-    pub pause_after: Duration,
-}
-
-/// How long a run has taken.
-///
-/// Reading the clock costs as much as a short call. A lazy clock starts at the first checkpoint: at most [`MIN_SLICE`]
-/// instructions and native steps after the run began, and before native work that is charged with more.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Clock {
-    since: Option<Instant>,
-    before: Duration,
-}
-
-impl Clock {
-    /// Starts now.
-    pub(crate) fn started() -> Self {
-        Clock { since: Some(Instant::now()), before: Duration::ZERO }
-    }
-
-    /// Starts at the first checkpoint.
-    pub(crate) fn lazy() -> Self {
-        Clock::default()
-    }
-
-    fn start(&mut self, now: impl FnOnce() -> Instant) {
-        if self.since.is_none() {
-            self.since = Some(now());
-        }
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.before + self.since.map_or(Duration::ZERO, |since| since.elapsed())
-    }
-
-    /// Stops, to be started again.
-    fn stop(&mut self) {
-        self.before = self.elapsed();
-        self.since = None;
-    }
-}
-
-/// How long slices are at present.
-pub(crate) struct Pace {
-    slice: u64,
-    checked: Option<Instant>,
-    /// What the last collection of garbage took.
-    collection: Duration,
-}
-
-impl Pace {
-    pub(crate) fn begin() -> Self {
-        Pace { slice: MIN_SLICE, checked: None, collection: Duration::ZERO }
-    }
-
-    /// The next slice, by what the last one took and what is left until the deadline.
-    fn next(&mut self, now: Instant, left: Duration) -> u64 {
-        let Some(checked) = self.checked.replace(now) else { return self.slice };
-        let took = now.duration_since(checked).max(Duration::from_nanos(1));
-        if took > SLICE_TIME {
-            let shrunk = self.slice as f64 * (SLICE_TIME.as_secs_f64() / took.as_secs_f64());
-            self.slice = (shrunk as u64).max(MIN_SLICE);
-        } else if took < SHORT_TIME {
-            self.slice = (self.slice * 2).min(SLICE);
-        }
-        if left < SLICE_TIME { MIN_SLICE } else { self.slice }
-    }
-}
-
-impl Run {
-    /// A run for whose stopping `cancel` and `hook` are asked, and that publishes its usage in `live`. Its limits are to
-    /// be set by [`Run::begin`].
-    pub(crate) fn new(cancel: Arc<AtomicBool>, hook: Option<Arc<dyn MeterHook>>, live: Arc<LiveUsage>) -> Box<Run> {
-        Box::new(Run {
-            instructions: 0,
-            memory: None,
-            output: 0,
-            host_calls: 0,
-            timeout: Duration::ZERO,
-            clock: Clock::lazy(),
-            cancel,
-            hook,
-            live,
-            pace: Pace::begin(),
-            state: RunState::default(),
-            recorder: None,
-            serial: next_serial(),
-            pause_at: u64::MAX,
-            pause_after: Duration::MAX,
-        })
-    }
-
-    /// Whether it is `cancel` that stops this run, and `live` that it publishes in: then the hook is the same too.
-    pub(crate) fn listens_to(&self, cancel: &Arc<AtomicBool>, live: &Arc<LiveUsage>) -> bool {
-        Arc::ptr_eq(&self.cancel, cancel) && Arc::ptr_eq(&self.live, live)
-    }
-
-    /// Makes a new run of it, under these limits.
-    pub(crate) fn begin(&mut self, budget: &Budget, memory: Option<u64>, clock: Clock) {
-        self.instructions = budget.instructions;
-        self.memory = memory;
-        self.output = budget.output;
-        self.host_calls = budget.host_calls;
-        self.timeout = budget.timeout;
-        self.clock = clock;
-        self.pace = Pace::begin();
-        self.state = RunState::default();
-        self.serial = next_serial();
-        if let Some(recorder) = &mut self.recorder {
-            recorder.begin();
-        }
-    }
-
-    /// What it adds to, if its sandbox is profiled.
-    pub(crate) fn recording(mut self: Box<Self>, tallies: Option<&Arc<Mutex<Tallies>>>) -> Box<Self> {
-        self.recorder = tallies.map(|tallies| Recorder::new(tallies.clone()));
-        self
-    }
-
-    /// Script time so far.
-    pub(crate) fn script_time(&self) -> Duration {
-        self.clock.elapsed().saturating_sub(self.state.host_time)
-    }
-
-    /// Script time until the deadline.
-    fn left(&self) -> Duration {
-        self.timeout.saturating_sub(self.script_time())
-    }
-
-    /// Starts a clock that was lazy: what is about to happen takes time.
-    pub(crate) fn start_clock(&mut self, now: Instant) {
-        self.clock.start(|| now);
-    }
-}
-
-/// For [`Run::serial`].
-pub(crate) fn next_serial() -> u64 {
-    thread_local! {
-        static NEXT: Cell<u64> = const { Cell::new(1) };
-    }
-    NEXT.replace(NEXT.get() + 1)
-}
-
-/// What a run has done so far, beside its fuel.
-#[derive(Default)]
-pub(crate) struct RunState {
-    pub host_time: Duration,
-    /// Since when the host's code runs, while it does.
-    pub in_host_since: Option<Instant>,
-    pub output_bytes: u64,
-    pub host_calls: u64,
-    /// The last error that a host function returned, and the exception that stands for it.
-    pub host_error: Option<(PyBaseExceptionRef, HostError)>,
-    pub trip: Option<Trip>,
-}
-
-/// The spending of a run as of its last checkpoint, for other threads to read.
-#[derive(Debug, Default)]
-pub(crate) struct LiveUsage {
-    pub instructions: AtomicU64,
-    pub native_steps: AtomicU64,
-    pub live_bytes: AtomicU64,
 }
 
 /// Spends `weight` instructions of a block that is about to run.

@@ -1,6 +1,6 @@
 //! How a call gets from a host thread to the runner thread and its answer back: a short spin, then parking.
 
-use crate::meter::fuel::LiveUsage;
+use crate::meter::run::LiveUsage;
 use crate::runner::cage::Cage;
 use crate::usage::Usage;
 use parking_lot::Mutex;

@@ -27,7 +27,7 @@ mod with;
 pub(crate) mod world;
 
 use crate::error::Error;
-use crate::meter::fuel::LiveUsage;
+use crate::meter::run::LiveUsage;
 use crate::usage::Usage;
 use cage::Cage;
 use handover::{Answer, Job, NoAnswer, Queue, Watch};

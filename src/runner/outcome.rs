@@ -3,7 +3,8 @@
 use crate::budget::Budget;
 use crate::error::{BudgetExceeded, Error, ScriptException, Stopped, TraceEntry};
 use crate::meter::allocator;
-use crate::meter::fuel::{self, Trip};
+use crate::meter::fuel;
+use crate::meter::run::Trip;
 use crate::usage::Usage;
 use crate::value::Value;
 use rustpython_vm::builtins::PyBaseExceptionRef;

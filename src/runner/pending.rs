@@ -1,6 +1,6 @@
 //! Jobs that a future waits for, on any executor. A thread of the library's own looks out for those that do not end.
 
-use crate::meter::fuel::LiveUsage;
+use crate::meter::run::LiveUsage;
 use crate::runner::handover::{self, NoAnswer, Waiter, Watch};
 use crate::runner::{CallError, Runner};
 use parking_lot::{Condvar, Mutex};

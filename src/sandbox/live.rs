@@ -1,6 +1,6 @@
 //! The usage of a call, while it runs.
 
-use crate::meter::fuel::LiveUsage;
+use crate::meter::run::LiveUsage;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 

@@ -2,7 +2,7 @@
 
 use super::{COMPILE_PATIENCE, Sandbox};
 use crate::error::Error;
-use crate::meter::fuel::LiveUsage;
+use crate::meter::run::LiveUsage;
 use crate::runner::cage::Cage;
 use crate::runner::tasks::{Start, TaskId};
 use crate::script::Script;

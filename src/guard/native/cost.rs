@@ -3,7 +3,8 @@
 //! The figures are calibrated so that a unit is never more than 100 ns of work.
 
 use crate::budget::Limit;
-use crate::meter::fuel::{self, Trip};
+use crate::meter::fuel;
+use crate::meter::run::Trip;
 use rustpython_vm::builtins::{PyByteArray, PyBytes, PyDict, PyInt, PyList, PyStr, PyTuple};
 use rustpython_vm::protocol::PySequence;
 use rustpython_vm::{PyObject, PyResult, VirtualMachine};

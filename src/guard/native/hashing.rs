@@ -32,7 +32,7 @@ const UNKNOWN_BYTES: usize = 1 << 16;
 /// What is known of the ints of a run.
 #[derive(Default)]
 pub(crate) struct Classes {
-    /// [`fuel::Run::serial`](crate::meter::fuel::Run::serial).
+    /// [`crate::meter::run::Run::serial`](crate::meter::run::Run::serial).
     run: Option<u64>,
     /// By hash, the first int that had it.
     first: HashMap<u64, u64>,

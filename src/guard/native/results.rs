@@ -77,7 +77,7 @@ mod tests {
     use super::*;
     use crate::budget::Limit;
     use crate::guard::native::tests::{measured, on_big_stack};
-    use crate::meter::fuel::Trip;
+    use crate::meter::run::Trip;
     use rustpython_vm::{AsObject, Interpreter, scope::Scope};
 
     /// Calls `f` with the value of `expression`, in a run.

@@ -3,7 +3,7 @@
 use crate::budget::Limit;
 use crate::guard::facade::ModuleFacade;
 use crate::guard::testing::{globals, run_all, run_in, run_script, with_interpreter};
-use crate::meter::fuel::Trip;
+use crate::meter::run::Trip;
 use rustpython_vm::{AsObject, PyPayload};
 
 /// The names that lead out, on an object of each kind that had them: also past the checks on names, there is nothing.

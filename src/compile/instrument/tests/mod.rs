@@ -9,7 +9,8 @@ mod stop;
 mod writer;
 
 use super::{NamePolicy, Options, instrument_code};
-use crate::meter::fuel::{self, Run, RunState, Trip};
+use crate::meter::fuel;
+use crate::meter::run::{Run, RunState, Trip};
 use crate::usage::Usage;
 use rustpython_vm::builtins::{PyBaseExceptionRef, PyCode, PyStr};
 use rustpython_vm::compiler::Mode;
@@ -148,14 +149,14 @@ fn run(limit: u64) -> Box<Run> {
         output: u64::MAX,
         host_calls: u64::MAX,
         timeout: Duration::from_secs(600),
-        clock: fuel::Clock::started(),
+        clock: crate::meter::clock::Clock::started(),
         cancel: Default::default(),
         hook: None,
         live: Default::default(),
-        pace: crate::meter::fuel::Pace::begin(),
+        pace: crate::meter::clock::Pace::begin(),
         state: RunState::default(),
         recorder: None,
-        serial: fuel::next_serial(),
+        serial: crate::meter::run::next_serial(),
         pause_at: u64::MAX,
         pause_after: Duration::MAX,
     })

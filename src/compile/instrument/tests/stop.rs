@@ -3,7 +3,7 @@
 use super::super::blocks::MAX_BLOCK;
 use super::{BY_LINE, MARKS, OPTIONS, UNSUNK, instrumented, metered, on_vm};
 use crate::budget::Limit;
-use crate::meter::fuel::Trip;
+use crate::meter::run::Trip;
 
 /// Each of these would run for ever. Each calls `mark()` wherever a handler might get to after the trip.
 const ENDLESS: &[(&str, &str)] = &[

@@ -1,7 +1,8 @@
 //! Runs scripts bare, with the guards installed.
 
 use super::{install, install_functions};
-use crate::meter::fuel::{self, LiveUsage, Run, RunState, Trip};
+use crate::meter::fuel;
+use crate::meter::run::{LiveUsage, Run, RunState, Trip};
 use crate::usage::Usage;
 use rustpython_vm::builtins::PyBaseExceptionRef;
 use rustpython_vm::{AsObject, Interpreter, VirtualMachine, compiler};
@@ -72,14 +73,14 @@ fn budget(instructions: u64) -> Box<Run> {
         output: 1 << 20,
         host_calls: 1,
         timeout: Duration::from_secs(120),
-        clock: fuel::Clock::started(),
+        clock: crate::meter::clock::Clock::started(),
         cancel: Arc::new(AtomicBool::new(false)),
         hook: None,
         live: Arc::new(LiveUsage::default()),
-        pace: crate::meter::fuel::Pace::begin(),
+        pace: crate::meter::clock::Pace::begin(),
         state: RunState::default(),
         recorder: None,
-        serial: fuel::next_serial(),
+        serial: crate::meter::run::next_serial(),
         pause_at: u64::MAX,
         pause_after: Duration::MAX,
     })

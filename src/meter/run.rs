@@ -1,0 +1,138 @@
+//! What a run may cost, what it has come to, and who is told.
+
+use crate::budget::{Budget, Limit};
+use crate::host::failure::HostError;
+use crate::meter::clock::{Clock, Pace};
+use crate::meter::hook::MeterHook;
+use crate::meter::profile::{Recorder, Tallies};
+use parking_lot::Mutex;
+use rustpython_vm::builtins::PyBaseExceptionRef;
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::{Duration, Instant};
+
+/// Why a run was stopped for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trip {
+    Limit(Limit),
+    Cancelled,
+    Stopped(String),
+}
+
+/// What a run may cost, and who is told.
+pub(crate) struct Run {
+    pub instructions: u64,
+    pub memory: Option<u64>,
+    pub output: u64,
+    pub host_calls: u64,
+    pub timeout: Duration,
+    pub clock: Clock,
+    pub cancel: Arc<AtomicBool>,
+    pub hook: Option<Arc<dyn MeterHook>>,
+    pub live: Arc<LiveUsage>,
+    pub pace: Pace,
+    pub state: RunState,
+    /// Of a sandbox that is profiled.
+    pub recorder: Option<Recorder>,
+    /// Tells one run of this thread from another.
+    pub serial: u64,
+    /// For a task: the spending, and the script time, at which its slice is used up.
+    pub pause_at: u64,
+    pub pause_after: Duration,
+}
+
+impl Run {
+    /// A run for whose stopping `cancel` and `hook` are asked, and that publishes its usage in `live`. Its limits are to
+    /// be set by [`Run::begin`].
+    pub(crate) fn new(cancel: Arc<AtomicBool>, hook: Option<Arc<dyn MeterHook>>, live: Arc<LiveUsage>) -> Box<Run> {
+        Box::new(Run {
+            instructions: 0,
+            memory: None,
+            output: 0,
+            host_calls: 0,
+            timeout: Duration::ZERO,
+            clock: Clock::lazy(),
+            cancel,
+            hook,
+            live,
+            pace: Pace::begin(),
+            state: RunState::default(),
+            recorder: None,
+            serial: next_serial(),
+            pause_at: u64::MAX,
+            pause_after: Duration::MAX,
+        })
+    }
+
+    /// Whether it is `cancel` that stops this run, and `live` that it publishes in: then the hook is the same too.
+    pub(crate) fn listens_to(&self, cancel: &Arc<AtomicBool>, live: &Arc<LiveUsage>) -> bool {
+        Arc::ptr_eq(&self.cancel, cancel) && Arc::ptr_eq(&self.live, live)
+    }
+
+    /// Makes a new run of it, under these limits.
+    pub(crate) fn begin(&mut self, budget: &Budget, memory: Option<u64>, clock: Clock) {
+        self.instructions = budget.instructions;
+        self.memory = memory;
+        self.output = budget.output;
+        self.host_calls = budget.host_calls;
+        self.timeout = budget.timeout;
+        self.clock = clock;
+        self.pace = Pace::begin();
+        self.state = RunState::default();
+        self.serial = next_serial();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.begin();
+        }
+    }
+
+    /// What it adds to, if its sandbox is profiled.
+    pub(crate) fn recording(mut self: Box<Self>, tallies: Option<&Arc<Mutex<Tallies>>>) -> Box<Self> {
+        self.recorder = tallies.map(|tallies| Recorder::new(tallies.clone()));
+        self
+    }
+
+    /// Script time so far.
+    pub(crate) fn script_time(&self) -> Duration {
+        self.clock.elapsed().saturating_sub(self.state.host_time)
+    }
+
+    /// Script time until the deadline.
+    pub(super) fn left(&self) -> Duration {
+        self.timeout.saturating_sub(self.script_time())
+    }
+
+    /// Starts a clock that was lazy: what is about to happen takes time.
+    pub(crate) fn start_clock(&mut self, now: Instant) {
+        self.clock.start(|| now);
+    }
+}
+
+/// For [`Run::serial`].
+pub(crate) fn next_serial() -> u64 {
+    thread_local! {
+        static NEXT: Cell<u64> = const { Cell::new(1) };
+    }
+    NEXT.replace(NEXT.get() + 1)
+}
+
+/// What a run has done so far, beside its fuel.
+#[derive(Default)]
+pub(crate) struct RunState {
+    pub host_time: Duration,
+    /// Since when the host's code runs, while it does.
+    pub in_host_since: Option<Instant>,
+    pub output_bytes: u64,
+    pub host_calls: u64,
+    /// The last error that a host function returned, and the exception that stands for it.
+    pub host_error: Option<(PyBaseExceptionRef, HostError)>,
+    pub trip: Option<Trip>,
+}
+
+/// The spending of a run as of its last checkpoint, for other threads to read.
+#[derive(Debug, Default)]
+pub(crate) struct LiveUsage {
+    pub instructions: AtomicU64,
+    pub native_steps: AtomicU64,
+    pub live_bytes: AtomicU64,
+}
