@@ -7,7 +7,7 @@
 
 use super::failure::Failure;
 use super::path::speakable;
-use super::store::{At, Entry, Store};
+use super::store::{At, Entry, Store, room_for};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::{Errno, pread, pwrite};
@@ -22,6 +22,9 @@ pub(crate) struct Folder {
 
 /// No link is followed, no read waits for a writer, and nothing becomes this process's terminal.
 const CAREFULLY: OFlags = OFlags::CLOEXEC.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+/// Of the entries that are looked at for a listing, how many may be of no use to a script for each that is.
+const UNUSABLE: usize = 4;
 
 impl Folder {
     /// Opens it. Links in the host's own path are followed.
@@ -136,8 +139,10 @@ impl Store for Folder {
     fn list(&self, path: &[&str], most: usize) -> Result<Vec<String>, Failure> {
         let place = self.enter(path)?;
         let mut names = Vec::new();
+        let mut left = most.saturating_mul(UNUSABLE);
         for entry in fs::Dir::read_from(place.fd()).map_err(told)? {
             let entry = entry.map_err(told)?;
+            left = left.checked_sub(1).ok_or(Failure::Denied("there are too many entries to list"))?;
             // What cannot be named, and what cannot be used, is not there.
             let Ok(name) = entry.file_name().to_str() else { continue };
             if !speakable(name) || self.look(&place, name).is_err() {
@@ -154,7 +159,8 @@ impl Store for Folder {
     fn read(&self, path: &[&str], offset: u64, most: usize) -> Result<Vec<u8>, Failure> {
         let (file, size) = self.file(path, OFlags::RDONLY)?;
         let most = usize::try_from(size.saturating_sub(offset)).unwrap_or(most).min(most);
-        let mut bytes = vec![0; most];
+        let mut bytes = room_for(most)?;
+        bytes.resize(most, 0);
         let mut filled = 0;
         while filled < most {
             match pread(&file, &mut bytes[filled..], offset + filled as u64) {

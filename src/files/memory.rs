@@ -123,6 +123,15 @@ impl fmt::Debug for MemoryFiles {
     }
 }
 
+/// Makes it at least so long.
+fn grow(contents: &mut Vec<u8>, size: usize) -> Result<(), Failure> {
+    if contents.len() < size {
+        contents.try_reserve(size - contents.len()).map_err(|_| Failure::System)?;
+        contents.resize(size, 0);
+    }
+    Ok(())
+}
+
 fn joined(names: &[&str]) -> String {
     names.join("/")
 }
@@ -286,9 +295,7 @@ impl Store for Layered {
             At::End => contents.len(),
         };
         let end = start.checked_add(bytes.len()).ok_or(Failure::System)?;
-        if contents.len() < end {
-            contents.resize(end, 0);
-        }
+        grow(contents, end)?;
         contents[start..end].copy_from_slice(bytes);
         Ok(end as u64)
     }
@@ -296,7 +303,9 @@ impl Store for Layered {
     fn truncate(&self, path: &[&str], size: u64) -> Result<(), Failure> {
         let mut tree = self.upper.0.lock();
         let size = usize::try_from(size).map_err(|_| Failure::System)?;
-        self.contents(&mut tree, path, size)?.resize(size, 0);
+        let contents = self.contents(&mut tree, path, size)?;
+        grow(contents, size)?;
+        contents.truncate(size);
         Ok(())
     }
 

@@ -21,6 +21,8 @@ pub(crate) mod mount;
 mod path;
 pub(crate) mod service;
 mod store;
+#[cfg(all(test, unix))]
+mod tests;
 
 /// Whether scripts can name a mount so. Narrower than what a name in it may be: it is the host's to choose.
 pub(crate) fn mountable(name: &str) -> bool {

@@ -13,7 +13,8 @@ use std::sync::Arc;
 ///
 /// Scripts reach them with `open` and `pathlib.Path`, as `NAME/...` or `/NAME/...`. Without a mount there is neither.
 /// Nothing leads out of a mount: names are taken one by one, `..` is refused, links are not followed, and what is no regular
-/// file or folder is not opened. Folders of the host can be mounted on Unix.
+/// file or folder is not opened. Names that some system takes for more than a name (`a:b`, `aux.txt`, `a.`) are refused on every
+/// one. Folders of the host can be mounted on Unix.
 ///
 /// What scripts may add to a mount has an end: 16 MiB and 1,000 files, unless [`Mount::max_bytes`] and [`Mount::max_files`] say
 /// otherwise. Clones share what is left of it.

@@ -39,6 +39,7 @@ pub(super) fn names(path: &str) -> Result<Vec<&str>, Failure> {
 }
 
 /// Whether a name that a system has told could stand in a path.
+#[cfg(unix)]
 pub(super) fn speakable(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains('/') && checked(name).is_ok()
 }

@@ -16,6 +16,15 @@ pub(crate) enum At {
     End,
 }
 
+/// An empty buffer for that many bytes. How many are asked for is up to budgets, which a host may have set higher than its memory
+/// is: that fails here, and does not end the process.
+#[cfg(unix)]
+pub(super) fn room_for(bytes: usize) -> Result<Vec<u8>, Failure> {
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(bytes).map_err(|_| Failure::System)?;
+    Ok(buffer)
+}
+
 /// Files below one root. Paths are names that were checked, outermost first; the empty path is the root.
 ///
 /// An operation is one look at the store: nothing is held open between two of them. So a script cannot use up the host's

@@ -5,12 +5,13 @@ _PIECE = 65536
 
 
 def _text_of(path):
-    if isinstance(path, str):
-        return path
-    text = _getattr(path, '_path', None)
-    if isinstance(text, str):
-        return text
-    raise TypeError('expected str or Path, not ' + _class_name(path))
+    text = path if isinstance(path, str) else _getattr(path, '_path', None)
+    if not isinstance(text, str):
+        raise TypeError('expected str or Path, not ' + _class_name(path))
+    # The host would say so too, once it had it.
+    if len(text) > 1024:
+        raise OSError('[Errno 36] File name too long')
+    return text
 
 
 class _File:

@@ -145,10 +145,16 @@ class Path:
         names = self._names[-len(wanted):]
         return len(names) == len(wanted) and all([_matches(name, part) for name, part in zip(names, wanted)])
 
+    def _ask(self, operation, argument=None):
+        # The host would say so too, once it had it.
+        if len(self._path) > 1024:
+            raise OSError('[Errno 36] File name too long')
+        return _host(operation, self._path, argument)
+
     def _entry(self):
         # Its size, None for a folder; False where there is nothing that can be used.
         try:
-            return _host('entry', self._path)
+            return self._ask('entry')
         except (OSError, ValueError):
             return False
 
@@ -163,10 +169,10 @@ class Path:
         return self._entry() is None
 
     def stat(self):
-        return _Stat(_host('entry', self._path) or 0)
+        return _Stat(self._ask('entry') or 0)
 
     def iterdir(self):
-        names = _host('list', self._path)
+        names = self._ask('list')
         _steps(len(names))
         for name in names:
             yield self / name
@@ -229,7 +235,7 @@ class Path:
 
     def mkdir(self, parents=False, exist_ok=False):
         try:
-            _host('mkdir', self._path)
+            self._ask('mkdir')
         except FileNotFoundError:
             if not parents or self.parent == self:
                 raise
@@ -241,22 +247,22 @@ class Path:
 
     def unlink(self, missing_ok=False):
         try:
-            _host('unlink', self._path)
+            self._ask('unlink')
         except FileNotFoundError:
             if not missing_ok:
                 raise
 
     def rmdir(self):
-        _host('rmdir', self._path)
+        self._ask('rmdir')
 
     def rename(self, target):
         target = Path(target)
         if target.exists():
             raise FileExistsError('[Errno 17] File exists: ' + repr(str(target)))
-        _host('rename', self._path, target._path)
+        self._ask('rename', target._path)
         return target
 
     def replace(self, target):
         target = Path(target)
-        _host('rename', self._path, target._path)
+        self._ask('rename', target._path)
         return target

@@ -91,7 +91,8 @@ impl SandboxBuilder {
     /// ASCII letters, digits, `_` and `-`.
     ///
     /// Each operation on a file counts as a call of the host, a kilobyte moved is a native step, and what is read is on the
-    /// script's account. Files are used in the same way in every ring: a worker process has no files, and asks the host.
+    /// script's account. Files are used in the same way in every ring: a worker process has no files, and asks the host. (It can
+    /// hand it 256 MiB in one call at most, whatever the mount's budget says.)
     ///
     /// ```
     /// use pycage::{MemoryFiles, Mount, Sandbox};

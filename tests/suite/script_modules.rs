@@ -265,6 +265,34 @@ fn there_is_an_end_to_modules() {
     }
 }
 
+/// The compiler recurses on the stack of the script that imports.
+#[test]
+fn an_import_at_the_bottom_of_a_deep_stack() {
+    let nested = format!("x = {}1{}", "(".repeat(60), ")".repeat(60));
+    let mut sandbox = with(&[("nested", &nested)]).build().unwrap();
+    let source = "
+found = None
+def dig(n):
+    global found
+    if n == 0:
+        import nested
+        found = nested.x
+    else:
+        sorted([1], key=lambda _: dig(n - 1))
+dig(DEPTH)
+found";
+    // As deep as the budget lets it, and a little less: it must be an answer or a `RecursionError`, never a crash.
+    for depth in [10, 300, 330, 450, 2000] {
+        let budget = Budget::default().recursion(1000).timeout(Duration::from_secs(20));
+        match sandbox.eval_with::<Option<i64>>(&source.replace("DEPTH", &depth.to_string()), budget) {
+            Ok((found, _)) => assert_eq!(found, Some(1), "{depth}"),
+            Err(Error::Exception(raised)) => assert_eq!(raised.type_name, "RecursionError", "{depth}: {raised:?}"),
+            Err(other) => panic!("{depth}: {other}"),
+        }
+    }
+    assert_eq!(sandbox.eval::<i64>("1 + 1").unwrap(), 2);
+}
+
 #[test]
 fn a_task_that_is_left_in_the_middle_of_an_import() {
     let slow = "total = 0\nfor i in range(20_000): total += i\n";
@@ -348,6 +376,9 @@ fn a_folder_of_modules_is_not_left() {
     let modules = folder.display().to_string();
     let came = child::pycage(&["run", "--json", "--modules", &modules, "-"], b"from shop import x\nx").json().unwrap();
     assert_eq!(came["value"], "inside");
+    let checked = child::pycage(&["check", "--modules", &modules, "-"], b"import shop");
+    assert_eq!(checked.status, Some(0), "{}", checked.stderr);
+    assert_eq!(child::pycage(&["check", "-"], b"import shop").status, Some(3));
     let mount = format!("plug={modules}:overlay");
     let source = b"open('plug/shop.py', 'a').write('#')\nopen('plug/shop.py').read()";
     let came = child::pycage(&["run", "--json", "--mount", &mount, "-"], source).json().unwrap();

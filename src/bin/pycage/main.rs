@@ -12,6 +12,7 @@ mod report;
 mod run;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use furnish::GivenArgs;
 use place::PlaceArgs;
 use pycage::{Error, MeteredAlloc, Sandbox};
 use std::io::{Read, Write};
@@ -110,9 +111,8 @@ enum Isolation {
 
 #[derive(Args)]
 struct CheckArgs {
-    /// Grant a module (may be repeated)
-    #[arg(long = "grant", value_name = "MODULE")]
-    grants: Vec<String>,
+    #[command(flatten)]
+    given: GivenArgs,
     /// A script; `-` is standard input
     file: PathBuf,
 }
@@ -147,7 +147,7 @@ fn main() -> ExitCode {
 
 fn check(args: &CheckArgs) -> Result<u8, String> {
     let (name, source) = read(&args.file)?;
-    match sandbox(&args.grants)?.compile(&name, &source) {
+    match sandbox(&args.given)?.compile(&name, &source) {
         Ok(_) => {
             print(&format!("{name}: ok\n"));
             Ok(status::OK)
@@ -165,7 +165,7 @@ fn check(args: &CheckArgs) -> Result<u8, String> {
 
 fn disasm(args: &CheckArgs) -> Result<u8, String> {
     let (name, source) = read(&args.file)?;
-    let sandbox = sandbox(&args.grants)?;
+    let sandbox = sandbox(&args.given)?;
     match sandbox.compile(&name, &source).and_then(|script| sandbox.disassemble(&script)) {
         Ok(listing) => {
             print(&listing);
@@ -178,8 +178,8 @@ fn disasm(args: &CheckArgs) -> Result<u8, String> {
     }
 }
 
-fn sandbox(grants: &[String]) -> Result<Sandbox, String> {
-    Sandbox::builder().policy(place::policy(grants)).build().map_err(|error| error.to_string())
+fn sandbox(given: &GivenArgs) -> Result<Sandbox, String> {
+    given.furnish(Sandbox::builder().policy(given.policy()))?.build().map_err(|error| error.to_string())
 }
 
 /// A script's name and text. Text that is not UTF-8 is bad usage: Python sources are UTF-8.

@@ -1,10 +1,10 @@
 //! Where scripts run: threads of this process or worker processes, and under which limits.
 
-use crate::{Isolation, furnish};
+use crate::Isolation;
+use crate::furnish::GivenArgs;
 use clap::Args;
 use pycage::process::{Launcher, Pool};
 use pycage::{Budget, Error, Policy, Runner, Sandbox, SandboxBuilder};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// What `run` and `batch` have in common.
@@ -21,29 +21,18 @@ pub struct PlaceArgs {
     start_timeout: Option<u64>,
     #[command(flatten)]
     pub limits: Limits,
-    /// Grant a module (may be repeated)
-    #[arg(long = "grant", value_name = "MODULE")]
-    grants: Vec<String>,
-    /// A folder whose files scripts can import: `import shop` finds `shop.py` in it
-    #[arg(long, value_name = "DIR")]
-    modules: Option<PathBuf>,
-    /// Mount a folder for `open` and `pathlib`, as `NAME/...` (may be repeated). `ro`, to read alone, is the default; with
-    /// `overlay` what is written is kept in memory, and is gone with the script
-    #[arg(long = "mount", value_name = "NAME=DIR[:ro|rw|overlay]")]
-    mounts: Vec<String>,
+    #[command(flatten)]
+    given: GivenArgs,
 }
 
 impl PlaceArgs {
     pub fn policy(&self) -> Policy {
-        policy(&self.grants)
+        self.given.policy()
     }
 
     /// Gives a sandbox the modules and the files that are asked for.
-    pub fn furnish(&self, mut builder: SandboxBuilder) -> Result<SandboxBuilder, String> {
-        if let Some(folder) = &self.modules {
-            builder = furnish::modules(builder, folder)?;
-        }
-        self.mounts.iter().try_fold(builder, |builder, mount| furnish::mount(builder, mount))
+    pub fn furnish(&self, builder: SandboxBuilder) -> Result<SandboxBuilder, String> {
+        self.given.furnish(builder)
     }
 
     pub fn budget(&self) -> Budget {
@@ -84,10 +73,6 @@ impl Limits {
         }
         budget
     }
-}
-
-pub fn policy(grants: &[String]) -> Policy {
-    grants.iter().fold(Policy::default(), |policy, module| policy.grant(module))
 }
 
 /// Where scripts run, one after the other.

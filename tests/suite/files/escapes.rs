@@ -81,7 +81,7 @@ fn lay(base: &Path) -> PathBuf {
     ] {
         symlink(target, mounted.join(name)).unwrap();
     }
-    make_node(&mounted.join("pipe"), libc::S_IFIFO, 0).unwrap();
+    make_pipe(&mounted.join("pipe")).unwrap();
     // The listener may go: its socket stays. Its path has an end of some hundred bytes.
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -98,6 +98,12 @@ fn lay(base: &Path) -> PathBuf {
         }
     }
     mounted
+}
+
+fn make_pipe(path: &Path) -> std::io::Result<()> {
+    let path = std::ffi::CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: the path is a C string that lives through the call.
+    if unsafe { libc::mkfifo(path.as_ptr(), 0o666) } == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
 fn make_node(path: &Path, kind: libc::mode_t, device: libc::dev_t) -> std::io::Result<()> {

@@ -324,6 +324,16 @@ fn a_huge_file_is_refused_before_it_is_read() {
     assert!(matches!(came, Err(Error::Budget(ref stop)) if stop.limit == Limit::Instructions), "{came:?}");
 }
 
+/// A budget that is beyond all memory is refused when it is used, and does not end the process.
+#[test]
+fn a_budget_beyond_memory_ends_in_an_error() {
+    let mut sandbox = on(Mount::memory(&MemoryFiles::new()).max_bytes(u64::MAX));
+    fails(&mut sandbox, "f = open('data/a', 'wb')\nf.seek((1 << 63) - 9)\nf.write(b'x')", "OSError", "");
+    fails(&mut sandbox, "open('data/a', 'wb').truncate((1 << 63) - 1)", "OSError", "");
+    fails(&mut sandbox, "f = open('data/a', 'wb')\nf.seek((1 << 63) - 1)\nf.write(b'xy')", "OSError", "");
+    assert_eq!(sandbox.eval::<String>("open('data/a').read()").unwrap(), "");
+}
+
 #[test]
 fn what_is_read_and_written_is_charged() {
     let files = MemoryFiles::new();
