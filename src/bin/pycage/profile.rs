@@ -1,6 +1,7 @@
 //! `pycage profile`: a source with what each of its lines has cost, its functions, and a flame graph.
 
-use crate::place::{self, Limits};
+use crate::furnish::GivenArgs;
+use crate::place::Limits;
 use crate::report::Report;
 use crate::{print, read, status};
 use clap::Args;
@@ -16,9 +17,8 @@ const SHOWN: usize = 20;
 pub struct ProfileArgs {
     #[command(flatten)]
     limits: Limits,
-    /// Grant a module (may be repeated)
-    #[arg(long = "grant", value_name = "MODULE")]
-    grants: Vec<String>,
+    #[command(flatten)]
+    given: GivenArgs,
     /// Write a flame graph there, by instructions and native steps
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -32,7 +32,7 @@ pub struct ProfileArgs {
 /// Runs the file and shows where its cost went, also when it fails.
 pub fn profile(args: &ProfileArgs) -> Result<u8, String> {
     let (name, source) = read(&args.file)?;
-    let builder = Sandbox::builder().profile(true).policy(place::policy(&args.grants));
+    let builder = args.given.furnish(Sandbox::builder().profile(true).policy(args.given.policy()))?;
     let mut sandbox = builder.budget(args.limits.on(Budget::default())).build().map_err(|error| error.to_string())?;
     let result = sandbox.eval_named::<Value>(&name, &source, sandbox.budget().clone());
     let report = Report { result, output: sandbox.take_output(), enforced: sandbox.enforced() };
