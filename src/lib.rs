@@ -3,7 +3,7 @@
 //! | to | use |
 //! |---|---|
 //! | run scripts | [`Sandbox`]: `eval`, `exec`, `call`, `get`, `set`; [`Script`] for what is compiled once and run often |
-//! | say what they may use | [`Policy`], [`SourceLimits`], [`ValueLimits`] |
+//! | say what they may use | [`Policy`], [`SourceLimits`], [`ValueLimits`], [`Clock`] |
 //! | give them functions and objects of the host | [`Sandbox::function`], [`HostFunction`], [`HostObject`], [`Handle`], [`CallContext`], [`Sandbox::scope`] |
 //! | say what they may cost | [`Budget`]; [`MeteredAlloc`] for memory; [`MeterHook`], [`Pause`] and [`Cancel`] while they run |
 //! | learn what they cost | [`Usage`], also in every [`Error`] of a run |
@@ -26,6 +26,7 @@
 //! call into a sandbox of the runner that it runs on, and gets [`Error::Setup`] if it tries.
 
 mod budget;
+mod clock;
 mod compile;
 #[cfg(doctest)]
 mod enforced;
@@ -49,6 +50,7 @@ mod usage;
 mod value;
 
 pub use budget::{Budget, Limit};
+pub use clock::Clock;
 pub use compile::limits::SourceLimits;
 pub use error::{
     BudgetExceeded, ConversionError, Error, Rejection, ScriptException, SourceLimit, Stopped, SyntaxError, TraceEntry,

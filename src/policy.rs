@@ -1,5 +1,6 @@
 //! What a script may use.
 
+use crate::clock::Clock;
 use crate::compile::limits::SourceLimits;
 use crate::modules::presets;
 use crate::value::limits::ValueLimits;
@@ -30,6 +31,7 @@ pub struct Policy {
     pub(crate) limits: SourceLimits,
     pub(crate) values: ValueLimits,
     pub(crate) seed: u64,
+    pub(crate) clock: Clock,
     /// Modules that the host provides beside those that are granted.
     pub(crate) provided: BTreeSet<String>,
     /// Whether the host looks for other modules as they are imported.
@@ -164,6 +166,23 @@ impl Policy {
     #[must_use]
     pub fn random_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// The clock of the modules `time` and `datetime`. Unless set, it stands still.
+    ///
+    /// ```
+    /// use pycage::{Clock, Policy, Sandbox};
+    /// use std::time::SystemTime;
+    ///
+    /// let policy = Policy::plugin().clock(Clock::fixed(SystemTime::UNIX_EPOCH));
+    /// let mut sandbox = Sandbox::builder().policy(policy).build()?;
+    /// assert_eq!(sandbox.eval::<String>("import datetime\nstr(datetime.date.today())")?, "1970-01-01");
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
         self
     }
 }

@@ -203,7 +203,7 @@ const SPECIAL_ON_SUPER: [&str; 27] = [
     "__str__",
 ];
 
-const DEFINABLE_ONLY: [&str; 51] = [
+const DEFINABLE_ONLY: [&str; 53] = [
     "__abs__",
     "__add__",
     "__and__",
@@ -255,9 +255,11 @@ const DEFINABLE_ONLY: [&str; 51] = [
     "__rtruediv__",
     "__rxor__",
     "__sub__",
+    "__truediv__",
+    "__xor__",
 ];
 
-const LIBRARY_SPECIAL: [&str; 15] = [
+const LIBRARY_SPECIAL: [&str; 13] = [
     "__class_getitem__",
     "__complex__",
     "__copy__",
@@ -270,9 +272,7 @@ const LIBRARY_SPECIAL: [&str; 15] = [
     "__set_name__",
     "__setattr__",
     "__slots__",
-    "__truediv__",
     "__trunc__",
-    "__xor__",
 ];
 
 const LIBRARY_ATTRIBUTE: [&str; 10] = [

@@ -72,10 +72,11 @@ fn compiled(module: &'static Module) -> Result<Arc<Compiled>, Error> {
     Ok(compiled)
 }
 
-/// What a module imports at its top level.
+/// What a module imports, at its top level or in a function.
 fn imports(source: &str) -> impl Iterator<Item = &str> {
     source
         .lines()
+        .map(str::trim_start)
         .filter_map(|line| line.strip_prefix("import ").or_else(|| line.strip_prefix("from ")))
         .filter_map(|rest| rest.split_whitespace().next())
 }

@@ -59,7 +59,18 @@ pub(crate) static MODULES: &[Module] = &[
     Module { name: "contextlib", source: include_str!("contextlib.py"), natives: none },
     Module { name: "copy", source: include_str!("copy.py"), natives: native::objects::copy },
     Module { name: "dataclasses", source: include_str!("dataclasses.py"), natives: native::objects::dataclasses },
+    Module {
+        name: "datetime",
+        source: concat!(
+            include_str!("datetime/calendar.py"),
+            include_str!("datetime/delta.py"),
+            include_str!("datetime/date.py"),
+            include_str!("datetime/datetime.py"),
+        ),
+        natives: none,
+    },
     Module { name: "enum", source: include_str!("enum.py"), natives: native::objects::enumerations },
+    Module { name: "fractions", source: include_str!("fractions.py"), natives: none },
     Module { name: "functools", source: include_str!("functools.py"), natives: none },
     Module { name: "heapq", source: include_str!("heapq.py"), natives: none },
     Module { name: "itertools", source: include_str!("itertools.py"), natives: native::taken::itertools },
@@ -71,5 +82,10 @@ pub(crate) static MODULES: &[Module] = &[
     Module { name: "statistics", source: include_str!("statistics.py"), natives: none },
     Module { name: "string", source: include_str!("string.py"), natives: none },
     Module { name: "textwrap", source: include_str!("textwrap.py"), natives: none },
+    Module {
+        name: "time",
+        source: concat!(include_str!("datetime/calendar.py"), include_str!("datetime/time.py")),
+        natives: none,
+    },
     Module { name: "typing", source: include_str!("typing.py"), natives: none },
 ];

@@ -8,7 +8,9 @@ pub(crate) const PLUGIN: &[&str] = &[
     "contextlib",
     "copy",
     "dataclasses",
+    "datetime",
     "enum",
+    "fractions",
     "functools",
     "heapq",
     "itertools",
@@ -20,6 +22,7 @@ pub(crate) const PLUGIN: &[&str] = &[
     "statistics",
     "string",
     "textwrap",
+    "time",
     "typing",
 ];
 

@@ -4,10 +4,10 @@
 use crate::support::assert_none;
 use crate::support::table::CaseTable;
 use pycage::process::{Launcher, Pool};
-use pycage::{Budget, Error, Limit, Policy, Progress, Runner, Sandbox, Value};
+use pycage::{Budget, Clock, Error, Limit, Policy, Progress, Runner, Sandbox, Value};
 use std::collections::BTreeSet;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Calls that each table has at least.
 const CALLS: usize = 20;
@@ -270,6 +270,30 @@ fn the_policy_seeds_random() {
     assert_eq!(draw(42), 0.639_426_798_457_883_8);
     assert_eq!(draw(42), draw(42));
     assert_ne!(draw(1), draw(2));
+}
+
+/// The policy's clock is what scripts see: it stands still, goes on with each reading, or is the system's.
+#[test]
+fn the_policy_has_the_clock() {
+    let at = |clock: Clock, source: &str| {
+        let policy = Policy::plugin().clock(clock);
+        let mut sandbox = Sandbox::builder().policy(policy).build().unwrap();
+        sandbox.exec("import time, datetime").unwrap();
+        sandbox.eval::<String>(source).unwrap()
+    };
+    let still = "str([time.time(), time.time_ns(), time.monotonic(), str(datetime.datetime.now()), time.ctime()])";
+    let expected = "[946684800.0, 946684800000000000, 0.0, '2000-01-01 00:00:00', 'Sat Jan  1 00:00:00 2000']";
+    assert_eq!(at(Clock::default(), still), expected);
+    let late = SystemTime::UNIX_EPOCH + Duration::from_millis(1_709_210_096_789);
+    assert_eq!(at(Clock::fixed(late), "str(datetime.datetime.now(datetime.UTC))"), "2024-02-29 12:34:56.789000+00:00");
+    let early = SystemTime::UNIX_EPOCH - Duration::from_millis(500);
+    assert_eq!(at(Clock::fixed(early), "str(datetime.datetime.now())"), "1969-12-31 23:59:59.500000");
+    let ticking = Clock::fixed(late).ticking(Duration::from_millis(250));
+    assert_eq!(at(ticking, "str([time.monotonic() for _ in range(3)])"), "[0.0, 0.25, 0.5]");
+    assert_eq!(at(Clock::system(), "str(abs(time.time() - time.time()) < 60 and time.time() > 1.7e9)"), "True");
+    // Whatever zone the host is in.
+    let zone = "str([time.tzname, time.timezone, time.daylight, time.localtime(0).tm_hour])";
+    assert_eq!(at(Clock::system(), zone), "[('UTC', 'UTC'), 0, 0, 0]");
 }
 
 /// A script that imports every module, and something of what it does with them.

@@ -65,6 +65,7 @@ pub(crate) fn none(_natives: &mut Natives<'_>) -> PyResult<()> {
 pub(crate) fn of_sandbox(policy: &Policy, module: &str, vm: &VirtualMachine) -> Vec<(&'static str, PyObjectRef)> {
     match module {
         "random" => vec![("_policy_seed", vm.ctx.new_int(policy.seed).into())],
+        "time" => vec![("_clock", policy.clock.native(vm))],
         _ => Vec::new(),
     }
 }
