@@ -5,8 +5,9 @@
 //! ```
 
 use pycage::{
-    Budget, CallContext, Callback, Error, ExceptionType, Handle, HostObject, Kwargs, Limit, Members, MeteredAlloc,
-    Policy, Progress, Raise, Rest, Runner, Sandbox, ValueLimits, from_value, to_value,
+    Budget, CallContext, Callback, Error, ExceptionType, Handle, HostModule, HostObject, Kwargs, Limit, Members,
+    MemoryFiles, MemoryModules, MeteredAlloc, Mount, Policy, Progress, Raise, Rest, Runner, Sandbox, ValueLimits,
+    from_value, to_value,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,7 @@ static ALLOCATOR: MeteredAlloc = MeteredAlloc::system();
 type Step = fn() -> Result<(), Error>;
 
 fn main() -> Result<(), Error> {
-    let steps: [(&str, Step); 10] = [
+    let steps: [(&str, Step); 11] = [
         ("scripts and values", scripts_and_values),
         ("budgets", budgets),
         ("functions", functions),
@@ -28,6 +29,7 @@ fn main() -> Result<(), Error> {
         ("state", state),
         ("tasks", tasks),
         ("a frame's worth of calls", frames),
+        ("modules and files", modules_and_files),
     ];
     for (number, (name, step)) in steps.into_iter().enumerate() {
         step()?;
@@ -250,5 +252,30 @@ fn frames() -> Result<(), Error> {
         ticks.sum::<Result<i64, Error>>()
     })?;
     assert_eq!(sum?, 5_050);
+    Ok(())
+}
+
+/// Step 11: modules of the host, other files of the plugin, and files to read and to write.
+fn modules_and_files() -> Result<(), Error> {
+    let game =
+        HostModule::new("game").constant("MAX_LEVEL", 50).function("spawn", |kind: &str| format!("a new {kind}"));
+    let plugin = MemoryModules::new().with("monsters", "from game import spawn\ndef orc(): return spawn('orc')");
+    let (assets, saves) = (MemoryFiles::new(), MemoryFiles::new());
+    assets.insert("names.txt", "Grom\nMog\n")?;
+    let mut sandbox = Sandbox::builder()
+        .module(game)
+        .resolver(plugin)
+        .mount("assets", Mount::memory(&assets).read_only())
+        .mount("saves", Mount::memory(&saves).max_bytes(1 << 20))
+        .build()?;
+    sandbox.exec(
+        "import monsters\n\
+         from pathlib import Path\n\
+         names = [line.strip() for line in open('assets/names.txt')]\n\
+         Path('saves/orcs.txt').write_text(', '.join(f'{monsters.orc()} {name}' for name in names))",
+    )?;
+    assert_eq!(saves.read("orcs.txt").as_deref(), Some(&b"a new orc Grom, a new orc Mog"[..]));
+    assert!(sandbox.exec("open('assets/names.txt', 'w')").is_err());
+    assert!(sandbox.exec("open('saves/../../etc/passwd')").is_err());
     Ok(())
 }

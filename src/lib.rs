@@ -5,6 +5,7 @@
 //! | run scripts | [`Sandbox`]: `eval`, `exec`, `call`, `get`, `set`; [`Script`] for what is compiled once and run often |
 //! | say what they may use | [`Policy`], [`SourceLimits`], [`ValueLimits`], [`Clock`] |
 //! | give them functions and objects of the host | [`Sandbox::function`], [`HostFunction`], [`HostObject`], [`Handle`], [`CallContext`], [`Sandbox::scope`] |
+//! | give them modules and files | [`SandboxBuilder::module`], [`HostModule`]; [`SandboxBuilder::resolver`], [`Resolver`]; [`SandboxBuilder::mount`], [`Mount`], [`MemoryFiles`] |
 //! | say what they may cost | [`Budget`]; [`MeteredAlloc`] for memory; [`MeterHook`], [`Pause`] and [`Cancel`] while they run |
 //! | learn what they cost | [`Usage`], also in every [`Error`] of a run |
 //! | let a script run a slice at a time, and await the host | [`Sandbox::start`], [`Task`], [`Progress`], [`Sandbox::awaitable`] |
@@ -19,8 +20,8 @@
 //! # Untrusted input
 //!
 //! Sources, and whatever a script answers, prints or raises, are taken to be hostile. No source and no script makes a call
-//! panic in the calling thread, run past its budget's timeout by more than a third of a second, or reach what it was not
-//! given. `SECURITY.md` in the repository says what that rests on, how it is tested, and what is known to fall short.
+//! panic in the calling thread, run past its budget's timeout by more than a third of a second (and what compiling takes of a
+//! module that the script imports as its time is up), or reach what it was not given. `SECURITY.md` in the repository says what that rests on, how it is tested, and what is known to fall short.
 //!
 //! The calls of this crate block. They may be made from any thread that is not the runner's own: a host function must not
 //! call into a sandbox of the runner that it runs on, and gets [`Error::Setup`] if it tries.

@@ -12,7 +12,7 @@ use std::error::Error as StdError;
 /// be as hostile as any script: it goes through the same checks, is metered, and runs once in a sandbox. A module that
 /// imports itself, through others or not, is refused with an `ImportError`.
 ///
-/// [`MemoryModules`] and, with the feature `files`, `FolderModules` are resolvers that are there already.
+/// [`MemoryModules`] and, on Unix, `FolderModules` are resolvers that are there already.
 ///
 /// ```
 /// use pycage::{ModuleSource, Resolver, Sandbox};

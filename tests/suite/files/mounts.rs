@@ -217,6 +217,31 @@ Mine().write('REACHED')";
     assert_eq!(std::fs::read_to_string(base.join("a.txt")).unwrap(), "a");
 }
 
+/// What a script holds of files leads to nothing of the interpreter's own.
+#[test]
+fn files_lead_to_nothing_else() {
+    let files = MemoryFiles::new();
+    files.insert("a.txt", "a\nb").unwrap();
+    let mut sandbox = on(Mount::memory(&files));
+    let source = "
+import pathlib
+from pathlib import Path
+opened = open
+text = open('data/a.txt')
+binary = open('data/a.txt', 'rb')
+path = Path('data') / 'a.txt'
+stat = path.stat()
+listing = Path('data').iterdir()
+methods = [text.read, text.readline, text.close, path.read_text, Path.glob]
+classes = [type(text), type(binary), type(path), type(stat)]
+try:
+    open('data/none')
+except OSError as error:
+    kept = error";
+    sandbox.exec(source).unwrap();
+    assert_eq!(sandbox.reached().unwrap(), None);
+}
+
 #[test]
 fn an_overlay_leaves_the_folder_as_it_is() {
     let base = folder("overlay");
