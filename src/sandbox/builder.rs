@@ -289,7 +289,9 @@ impl SandboxBuilder {
             && config.policy.imports_any()
         {
             let policy = config.policy.clone();
-            match runner.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.prepare_modules(&policy)) {
+            // Of each module, the first time.
+            let patience = COMPILE_PATIENCE * (1 + policy.modules().count() as u32);
+            match runner.call(patience, Arc::default(), move |cage, _| cage.prepare_modules(&policy)) {
                 // Then the first import does it.
                 Err(CallError::WithinItself) => {}
                 prepared => prepared??,
