@@ -69,6 +69,16 @@ pub(crate) static MODULES: &[Module] = &[
         ),
         natives: none,
     },
+    Module {
+        name: "decimal",
+        source: concat!(
+            include_str!("decimal/context.py"),
+            include_str!("decimal/arithmetic.py"),
+            include_str!("decimal/operations.py"),
+            include_str!("decimal/decimal.py"),
+        ),
+        natives: none,
+    },
     Module { name: "enum", source: include_str!("enum.py"), natives: native::objects::enumerations },
     Module { name: "fractions", source: include_str!("fractions.py"), natives: none },
     Module { name: "functools", source: include_str!("functools.py"), natives: none },

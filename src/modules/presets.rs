@@ -9,6 +9,7 @@ pub(crate) const PLUGIN: &[&str] = &[
     "copy",
     "dataclasses",
     "datetime",
+    "decimal",
     "enum",
     "fractions",
     "functools",
