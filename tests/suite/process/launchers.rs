@@ -97,10 +97,7 @@ fn check(name: &str, pool: &Pool, expected: &[String]) {
         }
         assert_eq!(sandbox(pool).eval::<i64>("6 * 7").expect("the pool goes on"), 42, "{name}: after {attack}");
     }
-    // Two at the same time do not get in each other's way.
-    let (mut one, mut other) = (sandbox(pool), sandbox(pool));
-    assert_eq!((one.eval::<i64>("6 * 7").ok(), other.eval::<i64>("6 * 7").ok()), (Some(42), Some(42)), "{name}");
-    let walls = one.enforced();
+    let walls = sandbox(pool).enforced();
     println!("{name}: {} scripts agree, {} attacks are stopped; in force: {walls:?}", SCRIPTS.len(), ATTACKS.len());
 }
 
