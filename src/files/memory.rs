@@ -186,21 +186,24 @@ impl Layered {
     }
 
     fn names_in(&self, tree: &Tree, path: &[&str], most: usize) -> Result<Vec<String>, Failure> {
+        let prefix = if path.is_empty() { String::new() } else { joined(path) + "/" };
+        let above = || {
+            let within =
+                tree.0.range(prefix.clone()..).map_while(|(key, node)| Some((key.strip_prefix(&prefix)?, node)));
+            within.filter(|(name, _)| !name.contains('/'))
+        };
         let mut names = BTreeSet::new();
         if let Some(lower) = self.below(tree, path) {
-            match lower.list(path, most) {
+            // Some of what lies below may be gone.
+            let gone = above().filter(|(_, node)| matches!(node, Node::Gone)).count();
+            match lower.list(path, most.saturating_add(gone)) {
                 Ok(found) => names.extend(found),
                 // It may be a folder of the upper layer alone.
                 Err(Failure::NotFound) => {}
                 Err(failure) => return Err(failure),
             }
         }
-        let prefix = if path.is_empty() { String::new() } else { joined(path) + "/" };
-        for (key, node) in tree.0.range(prefix.clone()..) {
-            let Some(name) = key.strip_prefix(&prefix) else { break };
-            if name.contains('/') {
-                continue;
-            }
+        for (name, node) in above() {
             match node {
                 Node::Gone => {
                     names.remove(name);

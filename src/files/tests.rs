@@ -101,6 +101,19 @@ fn compare(memory: &Layered, real: &Folder, steps: &[Step]) {
     }
 }
 
+#[test]
+fn a_folder_of_which_a_part_is_gone_is_not_empty() {
+    let (lower, real) = (folder(), folder());
+    fill(&lower);
+    fill(&real);
+    let overlay = Layered::new(MemoryFiles::new(), Some(Arc::new(Folder::open(&lower).unwrap())));
+    let steps =
+        [Step::Rename(6, 0), Step::RemoveFolder(5), Step::RemoveFolder(2), Step::RemoveFile(3), Step::RemoveFolder(2)];
+    compare(&overlay, &Folder::open(&real).unwrap(), &steps);
+    std::fs::remove_dir_all(&lower).unwrap();
+    std::fs::remove_dir_all(&real).unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
