@@ -102,7 +102,7 @@ impl Sandbox {
     }
 
     /// Makes a global function of which each call can be awaited by a task: the host gets the name and the arguments as a
-    /// [`Request`](crate::Request), and answers with [`Task::resume_with`].
+    /// [`Request`](crate::Request), and answers with [`Task::resume_with`](crate::Task::resume_with).
     ///
     /// # Errors
     /// [`Error::Setup`] when the name begins with two underscores.

@@ -4,7 +4,7 @@ use crate::meter::run::LiveUsage;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// The usage of a running call, readable from another thread; see [`Sandbox::live_usage`].
+/// The usage of a running call, readable from another thread; see [`Sandbox::live_usage`](crate::Sandbox::live_usage).
 ///
 /// ```
 /// let mut sandbox = pycage::Sandbox::new()?;
