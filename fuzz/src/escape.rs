@@ -106,19 +106,18 @@ fn in_slices(sandbox: &mut Sandbox, script: &Script) -> (Result<Value, Error>, S
         Ok(task) => task,
         Err(error) => return (Err(error), String::new()),
     };
-    let result = drive(&mut task);
+    let result = drive(&mut task, &sandbox.budget().clone().instructions(700));
     (result, task.take_output())
 }
 
-fn drive(task: &mut Task) -> Result<Value, Error> {
-    let slice = || Budget::default().instructions(700).timeout(Duration::from_secs(5)).output(1 << 16).recursion(100);
-    let mut progress = task.resume(slice())?;
+fn drive(task: &mut Task, slice: &Budget) -> Result<Value, Error> {
+    let mut progress = task.resume(slice.clone())?;
     // As many instructions as a run gets; what is not done by then is dropped in the middle.
     for _ in 0..300 {
         progress = match progress {
             Progress::Done(value) => return Ok(value),
-            Progress::Awaiting(request) => task.resume_with(request.name, slice())?,
-            _ => task.resume(slice())?,
+            Progress::Awaiting(request) => task.resume_with(request.name, slice.clone())?,
+            _ => task.resume(slice.clone())?,
         };
     }
     Ok(Value::None)

@@ -185,6 +185,20 @@ impl Layered {
         }
     }
 
+    /// Puts something new where nothing is.
+    fn add(&self, path: &[&str], node: Node) -> Result<(), Failure> {
+        let mut tree = self.upper.0.lock();
+        match self.entry_in(&tree, path) {
+            Ok(_) => return Err(Failure::Exists),
+            Err(Failure::NotFound) => {}
+            Err(failure) => return Err(failure),
+        }
+        self.in_a_folder(&tree, path)?;
+        tree.0.insert(joined(path), node);
+        Ok(())
+    }
+
+    /// The names in a folder, of both layers.
     fn names_in(&self, tree: &Tree, path: &[&str], most: usize) -> Result<Vec<String>, Failure> {
         let prefix = if path.is_empty() { String::new() } else { joined(path) + "/" };
         let above = || {
@@ -279,15 +293,7 @@ impl Store for Layered {
     }
 
     fn create(&self, path: &[&str]) -> Result<(), Failure> {
-        let mut tree = self.upper.0.lock();
-        match self.entry_in(&tree, path) {
-            Ok(_) => return Err(Failure::Exists),
-            Err(Failure::NotFound) => {}
-            Err(failure) => return Err(failure),
-        }
-        self.in_a_folder(&tree, path)?;
-        tree.0.insert(joined(path), Node::File(Vec::new()));
-        Ok(())
+        self.add(path, Node::File(Vec::new()))
     }
 
     fn write(&self, path: &[&str], at: At, bytes: &[u8]) -> Result<u64, Failure> {
@@ -313,15 +319,7 @@ impl Store for Layered {
     }
 
     fn make_folder(&self, path: &[&str]) -> Result<(), Failure> {
-        let mut tree = self.upper.0.lock();
-        match self.entry_in(&tree, path) {
-            Ok(_) => return Err(Failure::Exists),
-            Err(Failure::NotFound) => {}
-            Err(failure) => return Err(failure),
-        }
-        self.in_a_folder(&tree, path)?;
-        tree.0.insert(joined(path), Node::Folder { alone: true });
-        Ok(())
+        self.add(path, Node::Folder { alone: true })
     }
 
     fn remove_file(&self, path: &[&str]) -> Result<(), Failure> {

@@ -114,10 +114,12 @@ pub(crate) fn record(site: &Arc<Site>, weight: i64, vm: &VirtualMachine) {
     });
 }
 
-/// Enters what was spent since the last probe into the profile.
+/// Enters what was spent since the last probe into the profile, if there is one.
 fn settle(meter: &Meter, run: &mut Run) {
-    let time = run.script_time();
-    let usage = usage_of(meter, run);
+    if run.recorder.is_none() {
+        return;
+    }
+    let (time, usage) = (run.script_time(), usage_of(meter, run));
     if let Some(recorder) = &mut run.recorder {
         let _paused = allocator::pause();
         recorder.settle(usage.instructions + usage.native_steps, time);
@@ -311,9 +313,7 @@ pub(crate) fn metered<R>(run: Box<Run>, f: impl FnOnce() -> R) -> Metered<R> {
         let mut run = meter.run.borrow_mut().take();
         let (usage, trip) = match &mut run {
             Some(run) => {
-                if run.recorder.is_some() {
-                    settle(meter, run);
-                }
+                settle(meter, run);
                 (usage_of(meter, run), run.state.trip.take())
             }
             None => (Usage::default(), None),
@@ -381,9 +381,7 @@ pub(crate) fn metered_slice<R>(run: SetAside, stop: Option<Trip>, f: impl FnOnce
         let (usage, trip) = match &mut run {
             Some(run) => {
                 run.clock.stop();
-                if run.recorder.is_some() {
-                    settle(meter, run);
-                }
+                settle(meter, run);
                 (usage_of(meter, run), run.state.trip.take())
             }
             None => (Usage::default(), None),

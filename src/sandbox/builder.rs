@@ -233,9 +233,8 @@ impl SandboxBuilder {
     ///
     /// # Errors
     /// [`Error::Setup`] when a granted module does not exist, when what the host provides cannot be used by a script (a name
-    /// that is none, or twice the same), or when the operating system refuses a thread for a runner;
-    /// [`Error::Setup`] when a granted module does not exist, the operating system refuses a thread for a runner, or a
-    /// sandbox in a worker process is to be profiled;
+    /// that is none, or twice the same), when a sandbox in a worker process is to be profiled, or when the operating system
+    /// refuses a thread for a runner;
     /// [`Error::Lost`] when the given runner is, and modules are granted.
     ///
     /// ```

@@ -4,7 +4,7 @@ use crate::support::child::{self, Ended};
 use serde_json::{Value as Json, json};
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 fn folder(name: &str) -> PathBuf {
@@ -36,6 +36,16 @@ impl Batch {
 
     fn run(&self, options: &[&str]) -> Ended {
         child::pycage(&self.args(options), b"")
+    }
+
+    /// Likewise, not waited for.
+    fn start(&self, options: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_pycage"))
+            .args(self.args(options))
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 
     /// The results, in the order of the file; each is a whole line, and no job has two.
@@ -154,12 +164,7 @@ fn a_killed_worker_costs_no_job() {
     let batch = Batch::new("killed", jobs);
     let worker = format!("{} worker", env!("CARGO_BIN_EXE_pycage"));
     let options = ["--isolation", "process", "--launcher", &worker, "--workers", "2", "--retries", "50"];
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pycage"))
-        .args(batch.args(&options))
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = batch.start(&options);
     let mut killed = 0;
     while child.try_wait().unwrap().is_none() {
         // Longer than a worker takes to come up, on a machine that is busy with other tests.
@@ -245,12 +250,7 @@ fn on_a_cluster() {
     let options = ["--isolation", "process", "--launcher", &launcher, "--workers", "4", "--retries", "20"];
     let options = [&options[..], &["--start-timeout", "60000", "--timeout", "10000"]].concat();
     let began = Instant::now();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pycage"))
-        .args(batch.args(&options))
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = batch.start(&options);
     let (mut killed, mut turn, mut nodes) = (0, 0, BTreeSet::new());
     while child.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_secs(1));
