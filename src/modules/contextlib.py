@@ -105,6 +105,12 @@ class nullcontext(AbstractContextManager):
     def __exit__(self, *excinfo):
         pass
 
+    async def __aenter__(self):
+        return self.enter_result
+
+    async def __aexit__(self, *excinfo):
+        pass
+
 
 class ExitStack(AbstractContextManager):
     def __init__(self):
@@ -155,3 +161,135 @@ class ExitStack(AbstractContextManager):
         if pending is not None and pending is not value:
             raise pending
         return handled and pending is None
+
+
+class AbstractAsyncContextManager:
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, exc_type, exc_value, traceback):
+        return None
+
+
+class aclosing(AbstractAsyncContextManager):
+    def __init__(self, thing):
+        self.thing = thing
+
+    async def __aenter__(self):
+        return self.thing
+
+    async def __aexit__(self, *exc_info):
+        await self.thing.aclose()
+
+
+class _AsyncGeneratorManager(AbstractAsyncContextManager):
+    def __init__(self, gen):
+        self._gen = gen
+
+    async def __aenter__(self):
+        async for value in self._gen:
+            return value
+        raise RuntimeError("generator didn't yield")
+
+    async def __aexit__(self, typ, value, traceback):
+        if typ is None:
+            async for _ in self._gen:
+                await self._gen.aclose()
+                raise RuntimeError("generator didn't stop")
+            return False
+        if value is None:
+            value = typ()
+        try:
+            await self._gen.athrow(value)
+        except StopAsyncIteration as stop:
+            return stop is not value
+        except Exception as error:
+            if error is value:
+                return False
+            raise
+        await self._gen.aclose()
+        raise RuntimeError("generator didn't stop after athrow()")
+
+
+def asynccontextmanager(func):
+    @_wraps(func)
+    def helper(*args, **kwds):
+        return _AsyncGeneratorManager(func(*args, **kwds))
+
+    return helper
+
+
+class AsyncExitStack(AbstractAsyncContextManager):
+    def __init__(self):
+        self._exits = []
+
+    def pop_all(self):
+        new = type(self)()
+        new._exits = self._exits
+        self._exits = []
+        return new
+
+    def push(self, exit):
+        method = _special(exit, '__exit__')
+        self._exits.append((False, exit if method is None else method))
+        return exit
+
+    def push_async_exit(self, exit):
+        method = _special(exit, '__aexit__')
+        self._exits.append((True, exit if method is None else method))
+        return exit
+
+    def enter_context(self, cm):
+        enter, leave = _entered(cm, '__enter__', '__exit__', 'context manager')
+        result = enter()
+        self._exits.append((False, leave))
+        return result
+
+    async def enter_async_context(self, cm):
+        enter, leave = _entered(cm, '__aenter__', '__aexit__', 'asynchronous context manager')
+        result = await enter()
+        self._exits.append((True, leave))
+        return result
+
+    def callback(self, callback, /, *args, **kwds):
+        def leave(exc_type, exc, tb):
+            callback(*args, **kwds)
+
+        self._exits.append((False, leave))
+        return callback
+
+    def push_async_callback(self, callback, /, *args, **kwds):
+        async def leave(exc_type, exc, tb):
+            await callback(*args, **kwds)
+
+        self._exits.append((True, leave))
+        return callback
+
+    async def aclose(self):
+        await self.__aexit__(None, None, None)
+
+    async def __aexit__(self, typ, value, traceback):
+        pending = value
+        handled = False
+        while self._exits:
+            is_async, leave = self._exits.pop()
+            try:
+                found = leave(None if pending is None else type(pending), pending, None)
+                if is_async:
+                    found = await found
+                if found:
+                    handled = pending is not None
+                    pending = None
+            except Exception as error:
+                pending = error
+        if pending is not None and pending is not value:
+            raise pending
+        return handled and pending is None
+
+
+def _entered(cm, enter, leave, protocol):
+    enter, leave = _special(cm, enter), _special(cm, leave)
+    if enter is None or leave is None:
+        cls = _class(cm)
+        raise TypeError(f"'{_getattr(cls, '__module__')}.{cls.__qualname__}' object does not support the {protocol} protocol")
+    return enter, leave

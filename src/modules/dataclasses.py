@@ -390,3 +390,38 @@ def replace(obj, /, **changes):
                 raise ValueError(f'InitVar {f.name!r} must be specified with replace()')
             changes[f.name] = getattr(obj, f.name)
     return _class(obj)(**changes)
+
+
+def make_dataclass(cls_name, fields, *, bases=(), namespace=None, **options):
+    types = {}
+    values = {}
+    for item in fields:
+        name, kind = item, 'typing.Any'
+        if not isinstance(item, str):
+            if len(item) == 2:
+                name, kind = item
+            elif len(item) == 3:
+                name, kind, value = item
+                values[name] = value
+            else:
+                raise TypeError(f'Invalid field: {item!r}')
+        if not isinstance(name, str) or not name.isidentifier():
+            raise TypeError(f'Field names must be valid identifiers: {name!r}')
+        if name in types:
+            raise TypeError(f'Field name duplicated: {name!r}')
+        types[name] = kind
+    values = {**({} if namespace is None else namespace), **values}
+    for name in [*types, *values, cls_name]:
+        if not isinstance(name, str) or not _public(name):
+            raise TypeError(f'{name!r} is not available in pycage as a name of a class or of a field')
+
+    class made(*bases):
+        pass
+
+    for name, value in values.items():
+        _set_special(made, name, value)
+    _set_special(made, '__annotations__', types)
+    _set_special(made, '__name__', cls_name)
+    _set_special(made, '__qualname__', cls_name)
+    _set_special(made, '__module__', 'types')
+    return dataclass(made, **options)

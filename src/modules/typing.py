@@ -1,5 +1,7 @@
 # Names for annotations. Nothing here checks a type.
 
+from collections import namedtuple as _namedtuple
+
 TYPE_CHECKING = False
 
 
@@ -249,3 +251,64 @@ def get_origin(tp):
     if isinstance(tp, _Form):
         return tp._origin
     return None
+
+
+AnyStr = TypeVar('AnyStr', bytes, str)
+
+
+def _named_tuple(typename, types, defaults=()):
+    made = _namedtuple(typename, [*types], defaults=defaults)
+    _set_special(made, '__annotations__', types)
+    return made
+
+
+class NamedTuple(tuple):
+    __slots__ = ()
+
+    def __new__(cls, typename, fields=None, /, **kwargs):
+        if fields is None:
+            fields = kwargs.items()
+        elif kwargs:
+            raise TypeError('Either list of fields or keywords can be provided to NamedTuple, not both')
+        return _named_tuple(typename, {name: kind for name, kind in fields})
+
+    def __init_subclass__(cls):
+        if NamedTuple not in cls.__bases__:
+            return
+        own = dict(cls.__dict__)
+        types = _annotations(cls)
+        defaults = []
+        for name in types:
+            if name in own:
+                defaults.append(own[name])
+            elif defaults:
+                earlier = [known for known in types if known in own]
+                raise TypeError(f"Non-default namedtuple field {name} cannot follow default field{'s' if len(earlier) > 1 else ''} {', '.join(earlier)}")
+        made = _named_tuple(cls.__name__, types, defaults)
+        for name, value in dict(made.__dict__).items():
+            if name in types or name in ('__new__', '_make', '_fields', '_field_defaults') or name in (
+                    '__repr__', '_replace', '_asdict') and name not in own:
+                _set_special(cls, name, value)
+
+
+class TypedDict(dict):
+    def __new__(cls, /, *args, **kwargs):
+        if cls is not TypedDict:
+            return dict(*args, **kwargs)
+        typename, fields = args
+
+        class made(TypedDict):
+            pass
+
+        _set_special(made, '__name__', typename)
+        _set_special(made, '__qualname__', typename)
+        _set_special(made, '__annotations__', dict(fields))
+        return made
+
+
+def is_typeddict(tp):
+    return _is_class(tp) and tp is not TypedDict and TypedDict in _mro(tp)
+
+
+def runtime_checkable(cls):
+    return cls
