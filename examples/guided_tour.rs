@@ -5,11 +5,12 @@
 //! ```
 
 use pycage::{
-    Budget, CallContext, Callback, Error, ExceptionType, Handle, HostModule, HostObject, Kwargs, Limit, Members,
-    MemoryFiles, MemoryModules, MeteredAlloc, Mount, Policy, Progress, Raise, Rest, Runner, Sandbox, ValueLimits,
-    from_value, to_value,
+    AuditRecord, Budget, CallContext, Callback, Error, ExceptionType, Handle, HostModule, HostObject, Kwargs, Limit,
+    Members, MemoryFiles, MemoryModules, MeteredAlloc, Mount, Policy, Progress, Raise, Rest, Runner, Sandbox,
+    ValueLimits, from_value, to_value,
 };
 use serde::{Deserialize, Serialize};
+use std::sync::mpsc;
 
 // Memory and allocation limits rest on this line.
 #[global_allocator]
@@ -18,7 +19,7 @@ static ALLOCATOR: MeteredAlloc = MeteredAlloc::system();
 type Step = fn() -> Result<(), Error>;
 
 fn main() -> Result<(), Error> {
-    let steps: [(&str, Step); 11] = [
+    let steps: [(&str, Step); 12] = [
         ("scripts and values", scripts_and_values),
         ("budgets", budgets),
         ("functions", functions),
@@ -30,6 +31,7 @@ fn main() -> Result<(), Error> {
         ("tasks", tasks),
         ("a frame's worth of calls", frames),
         ("modules and files", modules_and_files),
+        ("audit records", audit_records),
     ];
     for (number, (name, step)) in steps.into_iter().enumerate() {
         step()?;
@@ -277,5 +279,29 @@ fn modules_and_files() -> Result<(), Error> {
     assert_eq!(saves.read("orcs.txt").as_deref(), Some(&b"a new orc Grom, a new orc Mog"[..]));
     assert!(sandbox.exec("open('assets/names.txt', 'w')").is_err());
     assert!(sandbox.exec("open('saves/../../etc/passwd')").is_err());
+    Ok(())
+}
+
+/// Step 12: each run leaves a record, whatever becomes of it, and none holds what the script says. `JsonLines` writes them.
+fn audit_records() -> Result<(), Error> {
+    let (sender, records) = mpsc::channel();
+    let sink = move |record: &AuditRecord| Ok(sender.send(record.clone())?);
+    let budget = Budget::default().instructions(10_000);
+    let mut sandbox = Sandbox::builder().label("orc").policy(Policy::plugin()).budget(budget).audit(sink).build()?;
+    sandbox.exec("def on_hit(damage): return max(0, damage - 3)")?;
+    sandbox.call::<i64>("on_hit", (10,))?;
+    assert!(sandbox.exec("import os").is_err());
+    assert!(sandbox.exec("while True: pass").is_err());
+
+    let records: Vec<AuditRecord> = records.try_iter().collect();
+    let kinds: Vec<&str> = records.iter().map(|record| record.outcome.kind.name()).collect();
+    assert_eq!(kinds, ["returned", "returned", "rejected", "budget"]);
+    assert!(records.iter().all(|record| record.label.as_deref() == Some("orc") && record.policy.name == "plugin"));
+    assert_eq!(records[1].function.as_deref(), Some("on_hit"));
+    assert_eq!(records[1].script, records[0].script);
+    assert_eq!(records[2].outcome.rule.as_deref(), Some("import"));
+    assert_eq!(records[3].outcome.limit.as_deref(), Some("instructions"));
+    // A sink that fails is no matter of the script's, and is told.
+    assert_eq!(sandbox.audit_failures().count, 0);
     Ok(())
 }

@@ -8,6 +8,7 @@
 //! | give them modules and files | [`SandboxBuilder::module`], [`HostModule`]; [`SandboxBuilder::resolver`], [`Resolver`]; [`SandboxBuilder::mount`], [`Mount`], [`MemoryFiles`] |
 //! | say what they may cost | [`Budget`]; [`MeteredAlloc`] for memory; [`MeterHook`], [`Pause`] and [`Cancel`] while they run |
 //! | learn what they cost | [`Usage`], also in every [`Error`] of a run |
+//! | keep records of what ran, and see what goes on | [`SandboxBuilder::audit`], [`AuditSink`], [`AuditRecord`]; features `json` and `tracing`: [`observability`] |
 //! | let a script run a slice at a time, and await the host | [`Sandbox::start`], [`Task`], [`Progress`], [`Sandbox::awaitable`] |
 //! | exchange values | [`Value`], [`FromValue`], [`IntoValue`], [`IntoArgs`]; [`Callback`] for a script's callables; feature `serde`: [`to_value`], [`from_value`] |
 //! | keep their state | [`Sandbox::snapshot`], [`Sandbox::restore`], [`Sandbox::reload`] |
@@ -25,6 +26,9 @@
 //!
 //! The calls of this crate block. They may be made from any thread that is not the runner's own: a host function must not
 //! call into a sandbox of the runner that it runs on, and gets [`Error::Setup`] if it tries.
+
+#[macro_use]
+mod observe;
 
 mod budget;
 mod clock;
@@ -75,6 +79,10 @@ pub use host::object::{AnyObject, Borrowed, Handle, HostObject, InUse};
 pub use host::resolver::{MemoryModules, ModuleSource, Resolver};
 pub use meter::allocator::MeteredAlloc;
 pub use meter::hook::{Cancel, HookAction, MeterHook, Pause};
+pub use observe::audit::{AuditFailures, AuditPolicy, AuditRecord, AuditScript, AuditSink, Operation};
+#[cfg(feature = "json")]
+pub use observe::json_lines::JsonLines;
+pub use observe::outcome::{AuditOutcome, OutcomeKind, Stage};
 pub use policy::Policy;
 #[cfg(feature = "process")]
 pub use process::worker;
@@ -97,6 +105,10 @@ pub use value::{BigInt, FromValue, IntoArgs, IntoValue, Value};
 /// ```
 #[cfg(doc)]
 pub mod guided_tour {}
+
+#[cfg(doc)]
+#[doc = include_str!("../docs/observability.md")]
+pub mod observability {}
 
 /// The README's examples are tests.
 #[cfg(doctest)]

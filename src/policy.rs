@@ -27,6 +27,9 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
 pub struct Policy {
+    /// Of the preset that it was made from, or what the host calls it. Nothing depends on it.
+    #[cfg_attr(feature = "process", serde(skip))]
+    name: Option<String>,
     pub(crate) modules: BTreeSet<String>,
     pub(crate) limits: SourceLimits,
     pub(crate) values: ValueLimits,
@@ -70,7 +73,7 @@ impl Policy {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn plugin() -> Self {
-        presets::PLUGIN.iter().fold(Policy::default(), |policy, module| policy.grant(*module))
+        presets::PLUGIN.iter().fold(Policy::default().named("plugin"), |policy, module| policy.grant(*module))
     }
 
     /// Every module that there is: what code that works on data needs.
@@ -81,7 +84,27 @@ impl Policy {
     /// assert!(Policy::data().modules().count() >= Policy::plugin().modules().count());
     /// ```
     pub fn data() -> Self {
-        presets::data().fold(Policy::default(), Policy::grant)
+        presets::data().fold(Policy::default().named("data"), Policy::grant)
+    }
+
+    /// Gives it a name, by which audit records tell policies apart.
+    ///
+    /// ```
+    /// assert_eq!(pycage::Policy::plugin().deny("random").named("tournament").name(), "tournament");
+    /// ```
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Its name: what the host calls it, or the preset that it was made from.
+    ///
+    /// ```
+    /// assert_eq!(pycage::Policy::plugin().grant("decimal").name(), "plugin");
+    /// ```
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or("minimal")
     }
 
     /// Grants a module by name. A name that pycage has no module for is an error when the sandbox is built.

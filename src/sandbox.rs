@@ -23,9 +23,11 @@ use crate::error::{BudgetExceeded, Error};
 use crate::meter::clock::Clock;
 use crate::meter::hook::Cancel;
 use crate::meter::run::LiveUsage;
+use crate::observe::audit::{AuditFailures, Operation};
+use crate::observe::{Ended, Observed, Subject};
 use crate::profile::Profile;
 use crate::runner::cage::{Cage, Call, Done, Place, SandboxId};
-use crate::runner::handover::NoAnswer;
+use crate::runner::handover::{Looked, NoAnswer};
 use crate::runner::operation::Op;
 use crate::runner::{CallError, Runner};
 use crate::script::Script;
@@ -170,7 +172,7 @@ impl Sandbox {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn eval_named<T: FromValue>(&mut self, name: &str, source: &str, budget: Budget) -> Result<(T, Usage), Error> {
-        let script = self.compile_for_one_run(name, source)?;
+        let script = self.compile_for_one_run(Operation::Eval, name, source, &budget)?;
         self.run_with(&script, budget)
     }
 
@@ -205,7 +207,7 @@ impl Sandbox {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn exec_with(&mut self, source: &str, budget: Budget) -> Result<Usage, Error> {
-        let script = self.compile_for_one_run("<script>", source)?;
+        let script = self.compile_for_one_run(Operation::Exec, "<script>", source, &budget)?;
         self.dispatch(Op::Exec(script), budget).map(|(_, usage)| usage)
     }
 
@@ -372,6 +374,43 @@ impl Sandbox {
         total
     }
 
+    /// The sandbox's number: no other of this process has the same. Audit records and traces have it.
+    ///
+    /// ```
+    /// use pycage::Sandbox;
+    ///
+    /// assert_ne!(Sandbox::new()?.id(), Sandbox::new()?.id());
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    pub fn id(&self) -> u64 {
+        self.id.0
+    }
+
+    /// The sandbox's label, see [`SandboxBuilder::label`].
+    ///
+    /// ```
+    /// assert_eq!(pycage::Sandbox::new()?.label(), None);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    pub fn label(&self) -> Option<&str> {
+        self.config.observer.as_ref()?.label.as_deref()
+    }
+
+    /// Audit records that the sink did not take, since the sandbox was built. A host that must not run without records asks
+    /// after each run, and stops.
+    ///
+    /// ```
+    /// use pycage::{AuditRecord, Sandbox};
+    ///
+    /// let mut sandbox = Sandbox::builder().audit(|_: &AuditRecord| Err("the disk is full".into())).build()?;
+    /// sandbox.exec("x = 1")?;
+    /// assert_eq!(sandbox.audit_failures().count, 1);
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    pub fn audit_failures(&self) -> AuditFailures {
+        self.config.observer.as_ref().map(|observer| observer.failures()).unwrap_or_default()
+    }
+
     /// Where the cost of all scripts so far went. Empty unless the sandbox was built with [`SandboxBuilder::profile`].
     ///
     /// ```
@@ -499,16 +538,50 @@ impl Sandbox {
             Some(lifetime) => budget.within(lifetime, &self.total_usage()),
             None => budget.clone(),
         };
+        let observed = op.subject().and_then(|subject| self.observe(subject));
+        let Some(observed) = observed else { return self.perform(op, &budget, &effective).0 };
+        let _inside = observed.span.enter();
+        let (result, usage) = self.perform(op, &budget, &effective);
+        match &result {
+            Ok((value, _)) => {
+                let type_name = observed.answers(value.type_name());
+                observed.end(Some(&effective), &usage, Ended::Returned(type_name));
+            }
+            Err(error) => observed.end(Some(&effective), &usage, Ended::Failed(error)),
+        }
+        result
+    }
+
+    /// A run begins, if anybody looks on.
+    pub(crate) fn observe(&self, subject: Subject<'_>) -> Option<Arc<Observed>> {
+        self.config.observer.as_ref()?.begin(subject)
+    }
+
+    /// Does an operation; gives also the bill of one that failed.
+    fn perform(&mut self, op: Op, budget: &Budget, effective: &Budget) -> (Result<(Value, Usage), Error>, Usage) {
+        match self.hand_over(op, budget, effective) {
+            Ok(done) => {
+                let usage = done.usage;
+                (self.settle(done, budget), usage)
+            }
+            Err(error) => {
+                let usage = error.usage().copied().unwrap_or_default();
+                (Err(error), usage)
+            }
+        }
+    }
+
+    /// Has an operation done where the sandbox lives.
+    fn hand_over(&mut self, op: Op, budget: &Budget, effective: &Budget) -> Result<Done, Error> {
         let patience = effective.timeout.saturating_add(GRACE);
         #[cfg(feature = "process")]
         if let Home::Process(session) = &mut self.home {
-            let done = session.get_mut().call(op, &effective, &self.config, &self.live);
-            let done = done.inspect_err(|error| {
+            let done = session.get_mut().call(op, effective, &self.config, &self.live);
+            return done.inspect_err(|error| {
                 if let Some(usage) = error.usage() {
                     self.spent.add(usage);
                 }
-            })?;
-            return self.settle(done, &budget);
+            });
         }
         let call = Call {
             sandbox: self.id,
@@ -518,7 +591,7 @@ impl Sandbox {
             op,
         };
         let done = self.runner()?.call(patience, self.live.clone(), move |cage, _| cage.answer(call));
-        let Done { result, usage, output } = done.map_err(|why| match why {
+        done.map_err(|why| match why {
             // The thread was parked at the hard memory limit: for the host, a memory budget that ran out.
             CallError::NoAnswer(NoAnswer::OutOfMemory(usage)) => Error::Budget(BudgetExceeded {
                 limit: Limit::Memory,
@@ -529,8 +602,7 @@ impl Sandbox {
                 usage: Box::new(usage),
             }),
             why => why.into(),
-        })?;
-        self.settle(Done { result, usage, output }, &budget)
+        })
     }
 
     /// Does something on the runner's own thread, in the middle of [`Runner::with`]; under the sandbox's own budget if
@@ -539,6 +611,49 @@ impl Sandbox {
         &mut self,
         cage: &mut Cage<'_>,
         budget: Option<&Budget>,
+        subject: Option<Subject<'_>>,
+        work: impl FnOnce(&mut Cage<'_>, Place<'_>) -> Done,
+    ) -> Result<(Value, Usage), Error> {
+        match subject.and_then(|subject| self.observe(subject)) {
+            None => self.enter_cage(cage, budget, None, work),
+            Some(observed) => self.enter_observed(cage, budget, &observed, work),
+        }
+    }
+
+    #[cold]
+    fn enter_observed(
+        &mut self,
+        cage: &mut Cage<'_>,
+        budget: Option<&Budget>,
+        observed: &Arc<Observed>,
+        work: impl FnOnce(&mut Cage<'_>, Place<'_>) -> Done,
+    ) -> Result<(Value, Usage), Error> {
+        let _inside = observed.span.enter();
+        let budget = budget.unwrap_or(&self.budget).clone();
+        let effective = match &self.lifetime {
+            Some(lifetime) => budget.within(lifetime, &self.total_usage()),
+            None => budget.clone(),
+        };
+        // The bill of a failure is not in every error.
+        let mut usage = None;
+        let looked = Some((observed.clone(), Some(effective.clone())));
+        let result = self.enter_cage(cage, Some(&budget), looked, |cage, place| {
+            let done = work(cage, place);
+            usage = Some(done.usage);
+            done
+        });
+        match &result {
+            Ok((value, usage)) => observed.end(Some(&effective), usage, Ended::Returned(value.type_name())),
+            Err(error) => observed.end(Some(&effective), &usage.unwrap_or_default(), Ended::Failed(error)),
+        }
+        result
+    }
+
+    fn enter_cage(
+        &mut self,
+        cage: &mut Cage<'_>,
+        budget: Option<&Budget>,
+        looked: Option<Looked>,
         work: impl FnOnce(&mut Cage<'_>, Place<'_>) -> Done,
     ) -> Result<(Value, Usage), Error> {
         if !cage.is_served_by(&self.runner()?.lease.queue) {
@@ -557,7 +672,7 @@ impl Sandbox {
         };
         let place =
             Place { sandbox: self.id, config: &self.config, budget: effective, live: &self.live, clock: Clock::lazy() };
-        let done = cage.watched(effective.timeout.saturating_add(GRACE), |cage| work(cage, place))?;
+        let done = cage.watched(effective.timeout.saturating_add(GRACE), looked, |cage| work(cage, place))?;
         if done.result.is_ok() && done.output.is_empty() && self.books.is_none() {
             // The usual case, which is to be quick.
             self.spent.add(&done.usage);

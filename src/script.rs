@@ -4,6 +4,7 @@ use crate::compile::{self, Compiled};
 use crate::error::Error;
 use rustpython_vm::builtins::PyCode;
 use rustpython_vm::{PyRef, VirtualMachine};
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +33,7 @@ pub struct Script {
 struct Inner {
     id: ScriptId,
     name: String,
+    source: ScriptSource,
     body: Body,
 }
 
@@ -41,6 +43,23 @@ enum Body {
     /// For sandboxes in worker processes: nothing but a worker looks into what a script says.
     #[cfg(feature = "process")]
     Source(crate::process::protocol::message::WireScript),
+}
+
+/// Which source a script is from, for who asks later. Hashing is a small part of what compiling takes.
+#[derive(Clone, Copy)]
+pub(crate) struct ScriptSource {
+    sha256: [u8; 32],
+    pub bytes: u64,
+}
+
+impl ScriptSource {
+    pub(crate) fn of(source: &str) -> Self {
+        ScriptSource { sha256: Sha256::digest(source).into(), bytes: source.len() as u64 }
+    }
+
+    pub(crate) fn sha256_hex(&self) -> String {
+        self.sha256.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// Names a script in the caches of the runners.
@@ -66,23 +85,27 @@ impl Script {
         &self.inner.name
     }
 
-    pub(crate) fn new(name: &str, compiled: Compiled) -> Self {
-        let id = ScriptId::next();
-        Script { inner: Arc::new(Inner { id, name: name.to_owned(), body: Body::Compiled(compiled) }) }
+    pub(crate) fn source(&self) -> &ScriptSource {
+        &self.inner.source
+    }
+
+    pub(crate) fn new(name: &str, source: &str, compiled: Compiled) -> Self {
+        let (id, source) = (ScriptId::next(), ScriptSource::of(source));
+        Script { inner: Arc::new(Inner { id, name: name.to_owned(), source, body: Body::Compiled(compiled) }) }
     }
 
     /// A script that workers compile. `kept`: for more than one run.
     #[cfg(feature = "process")]
     pub(crate) fn for_workers(name: &str, source: &str, kept: bool, unvalidated: bool) -> Self {
         let id = ScriptId::next();
-        let source = Some(source.to_owned());
         let script = crate::process::protocol::message::WireScript {
             id: kept.then_some(id.0),
             name: name.to_owned(),
-            source,
+            source: Some(source.to_owned()),
             unvalidated,
         };
-        Script { inner: Arc::new(Inner { id, name: name.to_owned(), body: Body::Source(script) }) }
+        let source = ScriptSource::of(source);
+        Script { inner: Arc::new(Inner { id, name: name.to_owned(), source, body: Body::Source(script) }) }
     }
 
     /// What a worker is sent.

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::host::awaitable::Request;
 use crate::host::failure::HostError;
 use crate::meter::run::LiveUsage;
+use crate::observe::{Ended, Observed};
 use crate::runner::cage::Cage;
 use crate::runner::fiber::Reply;
 use crate::runner::tasks::{Allowance, Step, Stepped, TaskId};
@@ -65,6 +66,7 @@ pub struct Task {
     usage: Usage,
     output: String,
     state: State,
+    observed: Option<Arc<Observed>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +126,14 @@ impl Task {
             usage: Usage::default(),
             output: String::new(),
             state: State::Paused,
+            observed: None,
         }
+    }
+
+    /// With whoever looks on.
+    pub(crate) fn observed(mut self, observed: Option<Arc<Observed>>) -> Self {
+        self.observed = observed;
+        self
     }
 
     /// Runs on until `slice` is used up, something is awaited, or the script ends. One that awaits something goes on awaiting.
@@ -329,10 +338,12 @@ impl Task {
 
     /// There is no answer: the runner is lost, but for a call from its own thread.
     fn fail(&mut self, why: CallError) -> Error {
-        if !matches!(why, CallError::WithinItself) {
-            self.state = State::Ended;
+        let within = matches!(why, CallError::WithinItself);
+        let error = why.into();
+        if !within {
+            self.end(Ended::Failed(&error));
         }
-        why.into()
+        error
     }
 
     /// [`Task::resume`] and its kin on the runner's own thread.
@@ -345,7 +356,8 @@ impl Task {
         }
         let (allowed, patience) = self.prepare(slice)?;
         let id = self.id;
-        let stepped = cage.watched(patience, |cage| cage.step_task(id, &allowed, reply))?;
+        let looked = self.observed.clone().map(|observed| (observed, self.limit.clone()));
+        let stepped = cage.watched(patience, looked, |cage| cage.step_task(id, &allowed, reply))?;
         self.enter(stepped, &allowed.told)
     }
 
@@ -388,16 +400,24 @@ impl Task {
                 Ok(Progress::Awaiting(request))
             }
             Ok(Step::Done(value)) => {
-                self.state = State::Ended;
+                self.end(Ended::Returned(value.type_name()));
                 Ok(Progress::Done(value))
             }
             Err(error) => {
                 // A limit that needs an allocator which is not there stops nothing.
+                let error = self.name_the_limit(error, told);
                 if !left {
-                    self.state = State::Ended;
+                    self.end(Ended::Failed(&error));
                 }
-                Err(self.name_the_limit(error, told))
+                Err(error)
             }
+        }
+    }
+
+    fn end(&mut self, ended: Ended<'_>) {
+        self.state = State::Ended;
+        if let Some(observed) = self.observed.take() {
+            observed.end(self.limit.as_ref(), &self.usage, ended);
         }
     }
 
@@ -445,6 +465,7 @@ impl Allowance {
 impl Drop for Task {
     fn drop(&mut self) {
         if self.state != State::Ended {
+            self.end(Ended::Dropped);
             let id = self.id;
             self.runner.post(move |cage| cage.end_task(id));
         }

@@ -105,6 +105,26 @@ pub enum DeathCause {
     Lost,
 }
 
+impl DeathCause {
+    /// Its name, as it stands in audit records.
+    ///
+    /// ```
+    /// assert_eq!(pycage::process::DeathCause::OutOfMemory.name(), "out_of_memory");
+    /// ```
+    pub fn name(&self) -> &'static str {
+        match self {
+            DeathCause::Deadline => "deadline",
+            DeathCause::OutOfMemory => "out_of_memory",
+            DeathCause::CpuTime => "cpu_time",
+            DeathCause::Denied => "denied",
+            DeathCause::Signal(_) => "signal",
+            DeathCause::Exited(_) => "exited",
+            DeathCause::Protocol(_) => "protocol",
+            DeathCause::Lost => "lost",
+        }
+    }
+}
+
 impl fmt::Display for DeathCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

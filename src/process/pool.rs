@@ -6,6 +6,7 @@ use super::protocol::VERSION;
 use super::protocol::message::Start;
 use super::session::Worker;
 use crate::error::Error;
+use crate::observe::audit::AuditSink;
 use parking_lot::{Condvar, Mutex};
 use std::fmt;
 use std::sync::Arc;
@@ -111,6 +112,10 @@ impl Pool {
         self.owner.shared.state.lock().idle.len()
     }
 
+    pub(crate) fn audit(&self) -> Option<Arc<dyn AuditSink>> {
+        self.owner.shared.audit.clone()
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.owner.shared
     }
@@ -152,6 +157,7 @@ pub struct PoolBuilder {
     patience: Duration,
     require: Option<Vec<Wall>>,
     jail: JailSpec,
+    audit: Option<Arc<dyn AuditSink>>,
 }
 
 enum Starter {
@@ -170,6 +176,7 @@ impl Default for PoolBuilder {
             patience: Duration::from_secs(30),
             require: None,
             jail: JailSpec { memory: 256 << 20, cpu_seconds: 3600, unguarded: false },
+            audit: None,
         }
     }
 }
@@ -288,6 +295,21 @@ impl PoolBuilder {
         self
     }
 
+    /// Has a record made of each run of the pool's sandboxes, but of those that have a sink of their own: as
+    /// [`SandboxBuilder::audit`](crate::SandboxBuilder::audit).
+    ///
+    /// ```
+    /// let builder = pycage::process::Pool::builder().audit(|record: &pycage::AuditRecord| {
+    ///     println!("run {} of sandbox {}", record.run, record.sandbox);
+    ///     Ok(())
+    /// });
+    /// ```
+    #[must_use]
+    pub fn audit(mut self, sink: impl AuditSink + 'static) -> Self {
+        self.audit = Some(Arc::new(sink));
+        self
+    }
+
     /// No validator and no budgets in the workers. For this crate's tests of the wall alone: never in a host.
     #[cfg(feature = "test-hooks")]
     #[doc(hidden)]
@@ -335,6 +357,7 @@ impl PoolBuilder {
             patience: self.patience,
             require,
             jail: self.jail,
+            audit: self.audit,
             state: Mutex::default(),
             returned: Condvar::new(),
             wanted: Condvar::new(),
@@ -361,6 +384,7 @@ pub(crate) struct Shared {
     patience: Duration,
     require: Vec<Wall>,
     jail: JailSpec,
+    audit: Option<Arc<dyn AuditSink>>,
     state: Mutex<State>,
     /// A worker came back or went: for those who wait for one.
     returned: Condvar,
@@ -392,6 +416,7 @@ impl Shared {
             patience: Duration::ZERO,
             require: Vec::new(),
             jail: JailSpec { memory: 0, cpu_seconds: 0, unguarded: false },
+            audit: None,
             state: Mutex::new(State { alive: 1, ..State::default() }),
             returned: Condvar::new(),
             wanted: Condvar::new(),
@@ -432,6 +457,11 @@ impl Shared {
                 return;
             }
         }
+        event!(
+            target: "pycage::worker", INFO,
+            calls = worker.calls, well = well,
+            "worker recycled"
+        );
         // Ended before it is counted out, so that there are never more than there may be.
         drop(worker);
         self.one_less();
@@ -444,6 +474,24 @@ impl Shared {
     }
 
     fn start(&self) -> Result<Worker, Error> {
+        match self.start_one() {
+            Ok(worker) => {
+                event!(
+                    target: "pycage::worker", INFO,
+                    enforced = worker.report.enforced_names().join(" ").as_str(),
+                    lacking = worker.report.lacking_names().join(" ").as_str(),
+                    "worker started"
+                );
+                Ok(worker)
+            }
+            Err(error) => {
+                event!(target: "pycage::worker", WARN, error = error.to_string().as_str(), "no worker came up");
+                Err(error)
+            }
+        }
+    }
+
+    fn start_one(&self) -> Result<Worker, Error> {
         let start = Start { version: VERSION, jail: self.jail.clone() };
         let worker = Worker::come_up(self.launch.launch()?, start, self.start_timeout)?;
         let missing: Vec<String> = self

@@ -175,6 +175,11 @@ impl Worker {
             Some(exit) => cause(exit, &stderr),
             None => DeathCause::Protocol(error.to_string()),
         };
+        event!(
+            target: "pycage::worker", WARN,
+            cause = cause.name(), calls = self.calls, instructions = usage.instructions,
+            "worker died"
+        );
         WorkerDeath { cause, stderr, usage: Box::new(usage) }
     }
 }

@@ -59,6 +59,7 @@ pub fn host_against(bytes: &[u8]) -> usize {
         data: None,
         provided: Default::default(),
         profile: None,
+        observer: None,
     };
     let mut session = Session::with(worker, &Shared::detached(), Vec::new());
     let budget = Budget::default().timeout(Duration::from_secs(60));

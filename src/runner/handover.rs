@@ -1,6 +1,9 @@
 //! How a call gets from a host thread to the runner thread and its answer back: a short spin, then parking.
 
+use crate::budget::Budget;
+use crate::error::Error;
 use crate::meter::run::LiveUsage;
+use crate::observe::Observed;
 use crate::runner::cage::Cage;
 use crate::usage::Usage;
 use parking_lot::Mutex;
@@ -54,10 +57,12 @@ impl Queue {
     }
 
     /// No job is taken any more; those that wait are dropped, which tells their callers.
-    pub(crate) fn retire(&self) {
+    pub(crate) fn retire(&self, why: &str) {
         let dropped = {
             let mut jobs = self.jobs.lock();
-            self.retired.store(true, Ordering::Release);
+            if !self.retired.swap(true, Ordering::AcqRel) {
+                event!(target: "pycage::runner", WARN, reason = why, "runner retired");
+            }
             self.waiting.store(0, Ordering::Release);
             std::mem::take(&mut *jobs)
         };
@@ -145,7 +150,12 @@ pub(crate) struct Watch {
     /// For a job that makes many calls: odd while it is in one, and how long that one may take, in nanoseconds.
     calls: AtomicU64,
     call_patience: AtomicU64,
+    /// The call that it is in, if somebody looks on.
+    observed: Mutex<Option<Looked>>,
 }
+
+/// A run that somebody looks at, and what it may cost.
+pub(crate) type Looked = (Arc<Observed>, Option<Budget>);
 
 /// Who waits for an answer.
 enum Caller {
@@ -194,6 +204,19 @@ impl Watch {
     /// The call ends.
     pub(crate) fn end_call(&self) {
         self.calls.store(self.calls.load(Ordering::Relaxed) + 1, Ordering::Release);
+    }
+
+    /// Which call a job of many is in, for those who look on.
+    pub(crate) fn observe(&self, observed: Option<Looked>) {
+        *self.observed.lock() = observed;
+    }
+
+    /// Tells those who look on that the call that the job is in came to this.
+    pub(crate) fn told(&self, error: Error) -> Error {
+        if let Some((observed, budget)) = self.observed.lock().take() {
+            observed.fail(budget.as_ref(), &error);
+        }
+        error
     }
 
     /// Nanoseconds in host functions so far, the one that runs included.
@@ -284,6 +307,7 @@ fn reply_to<T>(caller: Caller, live: Arc<LiveUsage>) -> (Answer<T>, Waiter<T>) {
             live,
             calls: AtomicU64::new(0),
             call_patience: AtomicU64::new(0),
+            observed: Mutex::new(None),
         }),
         value: Mutex::new(None),
     });
@@ -333,6 +357,17 @@ pub(crate) enum NoAnswer {
     Stuck(Usage),
     /// The runner was parked inside the allocator.
     OutOfMemory(Usage),
+}
+
+impl NoAnswer {
+    /// Why the runner is retired for it.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            NoAnswer::Lost => "its thread has ended",
+            NoAnswer::Stuck(_) => "it did not stop by its deadline",
+            NoAnswer::OutOfMemory(_) => "it reached the hard memory limit",
+        }
+    }
 }
 
 impl<T> Waiter<T> {

@@ -103,6 +103,7 @@ impl Runner {
         let queue = Arc::new(Queue::default());
         thread::start(queue.clone(), STACK)
             .map_err(|error| Error::Setup(format!("no thread for a runner could be started: {error}")))?;
+        event!(target: "pycage::runner", DEBUG, "runner started");
         Ok(Runner { lease: Arc::new(Lease { queue }) })
     }
 
@@ -191,11 +192,11 @@ impl Runner {
         match answer {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(message)) => {
-                self.lease.queue.retire();
+                self.lease.queue.retire("it crashed");
                 Err(CallError::Panicked(message, watch.usage()))
             }
             Err(why) => {
-                self.lease.queue.retire();
+                self.lease.queue.retire(why.reason());
                 Err(CallError::NoAnswer(why))
             }
         }

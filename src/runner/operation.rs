@@ -4,6 +4,8 @@ use crate::error::{ConversionError, Error};
 use crate::host::callback::Callback;
 use crate::host::{awaitable, callback_call, convert, function, scope_state};
 use crate::meter::allocator;
+use crate::observe::Subject;
+use crate::observe::audit::Operation;
 use crate::runner::outcome::{Failure, describe};
 use crate::runner::state;
 use crate::script::Script;
@@ -40,6 +42,24 @@ pub(crate) enum Op {
     HoldUp(std::time::Duration),
     /// Makes something that can be awaited a global.
     SetAwaitable(String),
+}
+
+impl Op {
+    /// What is to be told of it to those who look on. `None` for what runs no script.
+    pub(crate) fn subject(&self) -> Option<Subject<'_>> {
+        Some(match self {
+            Op::Run(script) => Subject::Script(Operation::Eval, script),
+            Op::Exec(script) => Subject::Script(Operation::Exec, script),
+            Op::Reload(script) => Subject::Script(Operation::Reload, script),
+            Op::Call { name, .. } => Subject::Function(Operation::Call, name),
+            Op::CallFunction { .. } => Subject::Callback,
+            #[cfg(feature = "test-hooks")]
+            Op::HoldUp(_) => Subject::Function(Operation::Call, "hold_up"),
+            Op::Get(_) | Op::Set(..) | Op::SetFunction(_) | Op::SetAwaitable(_) | Op::Snapshot | Op::Restore(_) => {
+                return None;
+            }
+        })
+    }
 }
 
 /// What came of an operation: an answer, why it could not be done, or an exception.

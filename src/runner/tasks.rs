@@ -8,6 +8,8 @@ use crate::host::scope_state;
 use crate::meter::allocator::{self, MemoryBill, MemoryLimits};
 use crate::meter::fuel::{self, SetAside};
 use crate::meter::run::{LiveUsage, Run, Trip};
+use crate::observe::Subject;
+use crate::observe::audit::Operation;
 use crate::runner::cage::{self, Cage, SandboxId};
 use crate::runner::fiber::{Fiber, Finished, Reply, Seat, Wants};
 use crate::runner::operation::{self, Answer};
@@ -35,6 +37,16 @@ pub(crate) enum Start {
     Call { name: String, args: Vec<Value> },
     /// Run a script's top level.
     Run(Script),
+}
+
+impl Start {
+    /// What is to be told of it to those who look on.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        match self {
+            Start::Call { name, .. } => Subject::Function(Operation::Task, name),
+            Start::Run(script) => Subject::Script(Operation::Task, script),
+        }
+    }
 }
 
 /// What a task may cost until it is left again, and until it is stopped.

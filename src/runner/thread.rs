@@ -31,12 +31,12 @@ fn serve(queue: &Queue) {
     // One at a time: the first changes the built-in types, which all share.
     let starting = STARTING.lock();
     let Ok(interpreter) = catch_unwind(interpreter::create) else {
-        queue.retire();
+        queue.retire("no interpreter came up");
         return;
     };
     interpreter.enter(|vm| {
         let Ok(mut cage) = Cage::new(vm, Some(queue)) else {
-            queue.retire();
+            queue.retire("no interpreter came up");
             return;
         };
         drop(starting);
@@ -52,7 +52,7 @@ fn serve(queue: &Queue) {
             // A panic leaves the interpreter's thread-locals dangling. The job answers its caller before it lets the
             // panic go on; after that nothing may run on this interpreter again.
             if catch_unwind(AssertUnwindSafe(|| job(&mut cage))).is_err() {
-                queue.retire();
+                queue.retire("it crashed");
                 break;
             }
         }

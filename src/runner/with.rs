@@ -3,9 +3,11 @@
 use crate::budget::Budget;
 use crate::error::Error;
 use crate::host::callback::Callback;
+use crate::observe::Subject;
+use crate::observe::audit::Operation;
 use crate::runner::cage::Cage;
 use crate::runner::fiber::Reply;
-use crate::runner::handover;
+use crate::runner::handover::{self, Looked};
 use crate::runner::operation::{self, Op};
 use crate::runner::{CallError, Runner, panic_message, thread, world};
 use crate::sandbox::Sandbox;
@@ -136,12 +138,12 @@ impl Runner {
             Ok(Came::Value(value)) => Ok(value),
             Ok(Came::HostPanic(panic)) => resume_unwind(panic),
             Ok(Came::Crash(message)) => {
-                self.lease.queue.retire();
-                Err(CallError::Panicked(message, watch.usage()).into())
+                self.lease.queue.retire("it crashed");
+                Err(watch.told(CallError::Panicked(message, watch.usage()).into()))
             }
             Err(why) => {
-                self.lease.queue.retire();
-                Err(CallError::NoAnswer(why).into())
+                self.lease.queue.retire(why.reason());
+                Err(watch.told(CallError::NoAnswer(why).into()))
             }
         }
     }
@@ -165,7 +167,8 @@ impl Cage<'_> {
     /// ```
     #[inline]
     pub fn call<T: FromValue>(&mut self, sandbox: &mut Sandbox, name: &str, args: impl IntoArgs) -> Result<T, Error> {
-        let (value, _) = sandbox.enter(self, None, |cage, place| {
+        let subject = Subject::Function(Operation::Call, name);
+        let (value, _) = sandbox.enter(self, None, Some(subject), |cage, place| {
             cage.enter(place, |vm, globals| operation::call_global(vm, globals, name, args))
         })?;
         Ok(T::from_value(value)?)
@@ -195,7 +198,8 @@ impl Cage<'_> {
         args: impl IntoArgs,
         budget: Budget,
     ) -> Result<(T, Usage), Error> {
-        let (value, usage) = sandbox.enter(self, Some(&budget), |cage, place| {
+        let subject = Subject::Function(Operation::Call, name);
+        let (value, usage) = sandbox.enter(self, Some(&budget), Some(subject), |cage, place| {
             cage.enter(place, |vm, globals| operation::call_global(vm, globals, name, args))
         })?;
         Ok((T::from_value(value)?, usage))
@@ -215,7 +219,7 @@ impl Cage<'_> {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn eval<T: FromValue>(&mut self, sandbox: &mut Sandbox, source: &str) -> Result<T, Error> {
-        let script = sandbox.compile_here("<script>", source)?;
+        let script = sandbox.compile_here(Operation::Eval, "<script>", source)?;
         self.run(sandbox, &script)
     }
 
@@ -237,8 +241,10 @@ impl Cage<'_> {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn exec(&mut self, sandbox: &mut Sandbox, source: &str) -> Result<(), Error> {
-        let script = sandbox.compile_here("<script>", source)?;
-        sandbox.enter(self, None, |cage, place| cage.perform(place, Op::Exec(script))).map(drop)
+        let script = sandbox.compile_here(Operation::Exec, "<script>", source)?;
+        let subject = Subject::Script(Operation::Exec, &script);
+        let op = Op::Exec(script.clone());
+        sandbox.enter(self, None, Some(subject), |cage, place| cage.perform(place, op)).map(drop)
     }
 
     /// Runs a compiled script, as [`Sandbox::run`].
@@ -258,7 +264,8 @@ impl Cage<'_> {
     /// ```
     pub fn run<T: FromValue>(&mut self, sandbox: &mut Sandbox, script: &Script) -> Result<T, Error> {
         let op = Op::Run(script.clone());
-        let (value, _) = sandbox.enter(self, None, |cage, place| cage.perform(place, op))?;
+        let subject = Subject::Script(Operation::Eval, script);
+        let (value, _) = sandbox.enter(self, None, Some(subject), |cage, place| cage.perform(place, op))?;
         Ok(T::from_value(value)?)
     }
 
@@ -279,7 +286,7 @@ impl Cage<'_> {
     /// ```
     pub fn get<T: FromValue>(&mut self, sandbox: &mut Sandbox, name: &str) -> Result<T, Error> {
         let op = Op::Get(name.to_owned());
-        let (value, _) = sandbox.enter(self, None, |cage, place| cage.perform(place, op))?;
+        let (value, _) = sandbox.enter(self, None, None, |cage, place| cage.perform(place, op))?;
         Ok(T::from_value(value)?)
     }
 
@@ -302,7 +309,7 @@ impl Cage<'_> {
     /// ```
     pub fn set(&mut self, sandbox: &mut Sandbox, name: &str, value: impl IntoValue) -> Result<(), Error> {
         let op = Op::Set(name.to_owned(), value.into_value());
-        sandbox.enter(self, None, |cage, place| cage.perform(place, op)).map(drop)
+        sandbox.enter(self, None, None, |cage, place| cage.perform(place, op)).map(drop)
     }
 
     /// Calls a callable of the script that the host holds, as [`Sandbox::call_function`].
@@ -327,8 +334,9 @@ impl Cage<'_> {
         callback: &Callback,
         args: impl IntoArgs,
     ) -> Result<T, Error> {
-        let (value, _) = sandbox
-            .enter(self, None, |cage, place| cage.enter(place, |vm, _| operation::call_held(vm, callback, args)))?;
+        let (value, _) = sandbox.enter(self, None, Some(Subject::Callback), |cage, place| {
+            cage.enter(place, |vm, _| operation::call_held(vm, callback, args))
+        })?;
         Ok(T::from_value(value)?)
     }
 
@@ -383,17 +391,29 @@ impl Cage<'_> {
     }
 
     /// Does a call with the one who waits for the closure looking on.
-    pub(crate) fn watched<R>(&mut self, patience: Duration, call: impl FnOnce(&mut Self) -> R) -> Result<R, Error> {
+    pub(crate) fn watched<R>(
+        &mut self,
+        patience: Duration,
+        observed: Option<Looked>,
+        call: impl FnOnce(&mut Self) -> R,
+    ) -> Result<R, Error> {
         // A call that panicked, in a closure that caught it.
         if self.inside {
             return Err(Error::Lost);
         }
         self.inside = true;
+        let is_observed = observed.is_some();
         if let Some(watch) = &self.waiting {
+            if is_observed {
+                watch.observe(observed);
+            }
             watch.begin_call(patience);
         }
         let done = call(self);
         if let Some(watch) = &self.waiting {
+            if is_observed {
+                watch.observe(None);
+            }
             watch.end_call();
         }
         self.inside = false;

@@ -6,6 +6,8 @@ use crate::error::Error;
 use crate::guard;
 use crate::meter::hook::{Cancel, MeterHook};
 use crate::meter::profile::Tallies;
+use crate::observe::Observer;
+use crate::observe::audit::{AuditPolicy, AuditSink};
 use crate::policy::Policy;
 use crate::runner::cage::SandboxId;
 use crate::runner::{CallError, Runner};
@@ -29,6 +31,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Isolation {
     /// The rings of this process alone: a thread of the library's own.
@@ -37,6 +40,20 @@ pub enum Isolation {
     /// The same in a worker process, walled in by the kernel on Linux. Needs the feature `process`, and
     /// `pycage::worker::init()` first in the host's `main`.
     Process,
+}
+
+impl Isolation {
+    /// Its name, as it stands in audit records.
+    ///
+    /// ```
+    /// assert_eq!(pycage::Isolation::Process.name(), "process");
+    /// ```
+    pub fn name(self) -> &'static str {
+        match self {
+            Isolation::Thread => "thread",
+            Isolation::Process => "process",
+        }
+    }
 }
 
 /// What is fixed for the life of a sandbox.
@@ -48,6 +65,8 @@ pub(crate) struct Config {
     pub provided: Provided,
     /// Where the cost of scripts is noted, if it is to be.
     pub profile: Option<Arc<Mutex<Tallies>>>,
+    /// Who looks on. Nobody does inside a worker: its host does.
+    pub observer: Option<Arc<Observer>>,
 }
 
 /// Builds a [`Sandbox`]; see [`Sandbox::builder`].
@@ -75,6 +94,8 @@ pub struct SandboxBuilder {
     data: Option<Arc<dyn Any + Send + Sync>>,
     pub(super) provided: Provided,
     profile: bool,
+    label: Option<String>,
+    audit: Option<Arc<dyn AuditSink>>,
 }
 
 impl SandboxBuilder {
@@ -229,6 +250,40 @@ impl SandboxBuilder {
         self
     }
 
+    /// A name for the sandbox, by which audit records and traces tell it from others: a plugin's, a player's. Two may have
+    /// the same.
+    ///
+    /// ```
+    /// let sandbox = pycage::Sandbox::builder().label("orc").build()?;
+    /// assert_eq!(sandbox.label(), Some("orc"));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Has a record made of each run, whatever becomes of it and in whichever ring: see [`AuditRecord`](crate::AuditRecord). There
+    /// is one sink for a sandbox; a second call replaces it.
+    ///
+    /// ```
+    /// use pycage::{AuditRecord, Sandbox};
+    ///
+    /// let sink = |record: &AuditRecord| {
+    ///     println!("{:?} cost {} instructions", record.operation, record.usage.instructions);
+    ///     Ok(())
+    /// };
+    /// let mut sandbox = Sandbox::builder().audit(sink).build()?;
+    /// sandbox.exec("x = 1")?;
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    #[must_use]
+    pub fn audit(mut self, sink: impl AuditSink + 'static) -> Self {
+        self.audit = Some(Arc::new(sink));
+        self
+    }
+
     /// Builds the sandbox.
     ///
     /// # Errors
@@ -255,6 +310,12 @@ impl SandboxBuilder {
         if self.profile && self.isolation == Isolation::Process {
             return Err(Error::Setup("a profile is taken in this process; use Isolation::Thread".to_owned()));
         }
+        let id = SandboxId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let audit = self.audit;
+        #[cfg(feature = "process")]
+        let audit = audit.or_else(|| self.pool.as_ref().filter(|_| self.isolation == Isolation::Process)?.audit());
+        let granted = AuditPolicy::of(&policy, &provided);
+        let observer = Observer::new(id.0, self.label, self.isolation, granted, audit);
         let config = Arc::new(Config {
             policy,
             hook: self.hook,
@@ -262,6 +323,7 @@ impl SandboxBuilder {
             data: self.data,
             provided,
             profile: self.profile.then(Arc::default),
+            observer: Some(observer),
         });
         let home = match (self.isolation, self.runner) {
             (Isolation::Thread, Some(runner)) => Home::Thread(runner),
@@ -300,7 +362,7 @@ impl SandboxBuilder {
         let async_functions = config.provided.async_functions();
         Ok(Sandbox {
             home,
-            id: SandboxId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            id,
             config,
             budget: self.budget,
             lifetime: self.lifetime,

@@ -3,11 +3,14 @@
 #[cfg(feature = "process")]
 use super::Home;
 use super::{COMPILE_PATIENCE, Sandbox};
+use crate::budget::Budget;
 use crate::compile::{self, Checks};
 use crate::error::Error;
+use crate::observe::audit::Operation;
+use crate::observe::{Subject, trace};
 #[cfg(feature = "async")]
 use crate::runner::cage::Cage;
-use crate::script::Script;
+use crate::script::{Script, ScriptSource};
 use std::sync::Arc;
 
 impl Sandbox {
@@ -26,7 +29,7 @@ impl Sandbox {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn compile(&self, name: &str, source: &str) -> Result<Script, Error> {
-        self.compile_checked(name, source, Checks::All)
+        self.refused(Operation::Compile, name, source, None, self.compile_checked(name, source, Checks::All))
     }
 
     /// Compiles source without validating it. For this crate's tests of the run ring alone: never in a host.
@@ -36,7 +39,8 @@ impl Sandbox {
     #[cfg(feature = "test-hooks")]
     #[doc(hidden)]
     pub fn compile_unvalidated(&self, name: &str, source: &str) -> Result<Script, Error> {
-        self.compile_checked(name, source, Checks::LimitsOnly)
+        let compiled = self.compile_checked(name, source, Checks::LimitsOnly);
+        self.refused(Operation::Compile, name, source, None, compiled)
     }
 
     /// A listing of a script's instrumented bytecode with the weight of each block, for people.
@@ -62,29 +66,70 @@ impl Sandbox {
     }
 
     /// A worker compiles it in the call that runs it.
-    pub(super) fn compile_for_one_run(&self, name: &str, source: &str) -> Result<Script, Error> {
+    pub(super) fn compile_for_one_run(
+        &self,
+        operation: Operation,
+        name: &str,
+        source: &str,
+        budget: &Budget,
+    ) -> Result<Script, Error> {
         #[cfg(feature = "process")]
         if let Home::Process(_) = &self.home {
             return Ok(Script::for_workers(name, source, false, false));
         }
-        self.compile(name, source)
+        self.refused(operation, name, source, Some(budget), self.compile_checked(name, source, Checks::All))
+    }
+
+    /// A source that was refused is the end of what it was compiled for.
+    fn refused(
+        &self,
+        operation: Operation,
+        name: &str,
+        source: &str,
+        budget: Option<&Budget>,
+        compiled: Result<Script, Error>,
+    ) -> Result<Script, Error> {
+        compiled.inspect_err(|error| {
+            if let Some(observed) = self.observe(Subject::Source(operation, name, &ScriptSource::of(source))) {
+                observed.fail(budget, error);
+            }
+        })
+    }
+
+    fn compile_span(&self, name: &str, source: &str) -> Option<trace::Span> {
+        let observer = self.config.observer.as_ref().filter(|_| trace::listening())?;
+        Some(trace::compile_span(observer, name, source.len()))
     }
 
     /// Compiles on the runner's own thread.
-    pub(crate) fn compile_here(&self, name: &str, source: &str) -> Result<Script, Error> {
-        compile::compile(source, name, &self.config.policy, Checks::All).map(|compiled| Script::new(name, compiled))
+    pub(crate) fn compile_here(&self, operation: Operation, name: &str, source: &str) -> Result<Script, Error> {
+        let span = self.compile_span(name, source);
+        let _inside = span.as_ref().map(trace::Span::enter);
+        let compiled = compile::compile(source, name, &self.config.policy, Checks::All);
+        let compiled = compiled.map(|compiled| Script::new(name, source, compiled));
+        self.refused(operation, name, source, Some(&self.budget), compiled)
     }
 
     #[cfg(feature = "async")]
     pub(crate) async fn compile_async(&self, name: &str, source: &str) -> Result<Script, Error> {
-        let (name, source, config) = (name.to_owned(), source.to_owned(), self.config.clone());
+        let (owned_name, owned_source, config) = (name.to_owned(), source.to_owned(), self.config.clone());
+        let span = self.compile_span(name, source);
         let job = move |_: &mut Cage<'_>, _: &_| {
-            compile::compile(&source, &name, &config.policy, Checks::All).map(|compiled| Script::new(&name, compiled))
+            let _inside = span.as_ref().map(trace::Span::enter);
+            let compiled = compile::compile(&owned_source, &owned_name, &config.policy, Checks::All);
+            compiled.map(|compiled| Script::new(&owned_name, &owned_source, compiled))
         };
-        self.runner()?.call_async(COMPILE_PATIENCE, Arc::default(), job)?.await?
+        let compiled = match self.runner()?.call_async(COMPILE_PATIENCE, Arc::default(), job) {
+            Ok(pending) => pending.await,
+            Err(why) => Err(why),
+        };
+        let compiled = compiled.map_err(Error::from).flatten();
+        self.refused(Operation::Task, name, source, Some(&self.budget), compiled)
     }
 
     fn compile_checked(&self, name: &str, source: &str, checks: Checks) -> Result<Script, Error> {
+        let span = self.compile_span(name, source);
+        let _inside = span.as_ref().map(trace::Span::enter);
         #[cfg(feature = "process")]
         if let Home::Process(session) = &self.home {
             let script = Script::for_workers(name, source, true, checks != Checks::All);
@@ -94,7 +139,8 @@ impl Sandbox {
         let (name, source, config) = (name.to_owned(), source.to_owned(), self.config.clone());
         // On the runner for its stack: the compiler recurses over the tree.
         self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |_, _| {
-            compile::compile(&source, &name, &config.policy, checks).map(|compiled| Script::new(&name, compiled))
+            let compiled = compile::compile(&source, &name, &config.policy, checks)?;
+            Ok(Script::new(&name, &source, compiled))
         })?
     }
 }

@@ -122,6 +122,11 @@ impl Provided {
         Provided { modules, resolver, files, ..Provided::default() }
     }
 
+    /// What files are mounted as.
+    pub(crate) fn mounts(&self) -> impl Iterator<Item = &str> {
+        self.mounts.keys().map(String::as_str)
+    }
+
     /// The checks that modules of scripts go through.
     pub(crate) fn checks(&self) -> Checks {
         #[cfg(feature = "test-hooks")]

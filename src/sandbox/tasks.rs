@@ -3,6 +3,7 @@
 use super::{COMPILE_PATIENCE, Sandbox};
 use crate::error::Error;
 use crate::meter::run::LiveUsage;
+use crate::observe::Observed;
 use crate::runner::cage::Cage;
 use crate::runner::tasks::{Start, TaskId};
 use crate::script::Script;
@@ -53,16 +54,23 @@ impl Sandbox {
     }
 
     fn start_task(&mut self, start: Start) -> Result<Task, Error> {
-        let (task, job) = self.prepare_task(start)?;
-        self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| job(cage))??;
-        Ok(task)
+        let observed = self.observe(start.subject());
+        let started = self.prepare_task(start).and_then(|(task, job)| {
+            self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| job(cage))??;
+            Ok(task)
+        });
+        looked_at(started, observed)
     }
 
     #[cfg(feature = "async")]
     pub(crate) async fn start_async(&mut self, start: Start) -> Result<Task, Error> {
-        let (task, job) = self.prepare_task(start)?;
-        self.runner()?.call_async(COMPILE_PATIENCE, Arc::default(), move |cage, _| job(cage))?.await??;
-        Ok(task)
+        let observed = self.observe(start.subject());
+        let started = async {
+            let (task, job) = self.prepare_task(start)?;
+            self.runner()?.call_async(COMPILE_PATIENCE, Arc::default(), move |cage, _| job(cage))?.await??;
+            Ok(task)
+        };
+        looked_at(started.await, observed)
     }
 
     /// A task, and what makes it on the runner.
@@ -86,5 +94,18 @@ impl Sandbox {
     #[cfg(feature = "async")]
     pub(crate) fn take_over_output(&mut self, task: &mut Task) {
         self.output.push_str(&task.take_output());
+    }
+}
+
+/// The task, looked at from now on; one that was not started has ended.
+fn looked_at(started: Result<Task, Error>, observed: Option<Arc<Observed>>) -> Result<Task, Error> {
+    match started {
+        Ok(task) => Ok(task.observed(observed)),
+        Err(error) => {
+            if let Some(observed) = observed {
+                observed.fail(None, &error);
+            }
+            Err(error)
+        }
     }
 }

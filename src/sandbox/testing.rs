@@ -4,11 +4,26 @@
 use super::Home;
 use super::{COMPILE_PATIENCE, Sandbox};
 use crate::error::Error;
+use crate::observe::Subject;
+use crate::observe::audit::Operation;
+use crate::runner::cage::Cage;
 use crate::runner::operation::Op;
 #[cfg(feature = "process")]
 use crate::value::FromValue;
 use std::sync::Arc;
 use std::time::Duration;
+
+impl Cage<'_> {
+    /// [`Sandbox::hold_up`], in the middle of [`Runner::with`](crate::Runner::with).
+    ///
+    /// # Errors
+    /// None that its caller sees: it is the one who waits who gives up.
+    #[doc(hidden)]
+    pub fn hold_up(&mut self, sandbox: &mut Sandbox, time: Duration) -> Result<(), Error> {
+        let subject = Subject::Function(Operation::Call, "hold_up");
+        sandbox.enter(self, None, Some(subject), |cage, place| cage.perform(place, Op::HoldUp(time))).map(drop)
+    }
+}
 
 impl Sandbox {
     /// Holds the runner up in native code that meets no checkpoint. For this crate's tests of [`Error::Stuck`]: never in a

@@ -2,6 +2,7 @@
 
 mod api;
 mod asynchronous;
+mod audit;
 mod batch;
 mod cli;
 mod escapes;
@@ -22,6 +23,7 @@ mod repeatable;
 mod repl;
 mod script_modules;
 mod serde;
+mod spans;
 mod state;
 mod support;
 mod tables;

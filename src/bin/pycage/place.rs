@@ -4,7 +4,9 @@ use crate::Isolation;
 use crate::furnish::GivenArgs;
 use clap::Args;
 use pycage::process::{Launcher, Pool};
-use pycage::{Budget, Error, Policy, Runner, Sandbox, SandboxBuilder};
+use pycage::{Budget, Error, JsonLines, Policy, Runner, Sandbox, SandboxBuilder};
+use std::fs::File;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What `run` and `batch` have in common.
@@ -19,6 +21,9 @@ pub struct PlaceArgs {
     /// How long a worker process may take to come up, where 20 seconds are not enough: in a queue, in a virtual machine
     #[arg(long, value_name = "MS")]
     start_timeout: Option<u64>,
+    /// Append an audit record of each run to a file, a line of JSON each
+    #[arg(long, value_name = "FILE")]
+    audit: Option<PathBuf>,
     #[command(flatten)]
     pub limits: Limits,
     #[command(flatten)]
@@ -35,8 +40,39 @@ impl PlaceArgs {
         self.given.furnish(builder)
     }
 
+    /// Where records go, if they are asked for.
+    pub fn audit(&self) -> Result<Audit, String> {
+        let open = |file: &PathBuf| {
+            let opened = File::options().create(true).append(true).open(file);
+            opened.map(JsonLines::new).map_err(|error| format!("--audit: {}: {error}", file.display()))
+        };
+        Ok(Audit(self.audit.as_ref().map(open).transpose()?))
+    }
+
     pub fn budget(&self) -> Budget {
         self.limits.on(Budget::default())
+    }
+}
+
+/// Where the records of runs go, if anywhere.
+pub struct Audit(Option<JsonLines>);
+
+impl Audit {
+    /// Has the runs of a sandbox recorded, under this label.
+    pub fn of(&self, builder: SandboxBuilder, label: &str) -> SandboxBuilder {
+        match &self.0 {
+            Some(lines) => builder.label(label).audit(lines.clone()),
+            None => builder,
+        }
+    }
+
+    /// An error if any record was lost.
+    pub fn finish(&self) -> Result<(), String> {
+        let failures = self.0.as_ref().map(JsonLines::failures).unwrap_or_default();
+        match failures.last {
+            Some(why) => Err(format!("{} audit records were lost: {why}", failures.count)),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `pycage run`.
 
-use crate::place::{Place, Wanted};
+use crate::place::{Audit, Place, Wanted};
 use crate::report::Report;
 use crate::{RunArgs, print, read, status};
 use pycage::{Error, Sandbox, Usage, Value};
@@ -9,6 +9,7 @@ use std::path::Path;
 /// Runs every file; gives the highest exit status.
 pub fn run(args: &RunArgs) -> Result<u8, String> {
     let inputs = args.input.as_deref().map(inputs).transpose()?;
+    let audit = args.place.audit()?;
     let mut place = Place::new(&args.place, wanted(args))?;
     let mut highest = status::OK;
     for file in &args.files {
@@ -21,13 +22,17 @@ pub fn run(args: &RunArgs) -> Result<u8, String> {
                 continue;
             }
         };
-        let report = run_one(args, &mut place, inputs.as_ref(), &name, &source)?;
+        let report = run_one(args, &mut place, &audit, inputs.as_ref(), &name, &source)?;
         if args.json {
             print(&format!("{}\n", report.to_json()));
         } else {
             report.show();
         }
         highest = highest.max(report.status());
+    }
+    if let Err(message) = audit.finish() {
+        eprintln!("pycage: {message}");
+        highest = highest.max(status::USAGE);
     }
     Ok(highest)
 }
@@ -51,12 +56,13 @@ fn inputs(file: &Path) -> Result<Value, String> {
 fn run_one(
     args: &RunArgs,
     place: &mut Place,
+    audit: &Audit,
     inputs: Option<&Value>,
     name: &str,
     source: &str,
 ) -> Result<Report, String> {
     let builder = Sandbox::builder().policy(args.place.policy()).budget(args.place.budget());
-    let builder = args.place.furnish(builder)?;
+    let builder = audit.of(args.place.furnish(builder)?, name);
     #[cfg(feature = "test-hooks")]
     let builder = match args.hosted {
         true => crate::hosted::provide(builder).map_err(|error| format!("--hosted: {error}"))?,

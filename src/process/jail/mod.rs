@@ -109,6 +109,14 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    pub(crate) fn enforced_names(&self) -> Vec<&'static str> {
+        self.enforced.iter().map(|wall| wall.name()).collect()
+    }
+
+    pub(crate) fn lacking_names(&self) -> Vec<&'static str> {
+        self.lacking.iter().map(|(wall, _)| wall.name()).collect()
+    }
+
     /// Notes down what came of raising one wall.
     pub(crate) fn note(&mut self, wall: Wall, raised: Result<(), String>) {
         match raised {

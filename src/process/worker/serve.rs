@@ -82,7 +82,7 @@ tick(2)
 ";
     let policy = Policy::default();
     let compiled = compile::compile(PLAY, "<rehearsal>", &policy, Checks::All)?;
-    let script = Script::new("<rehearsal>", compiled);
+    let script = Script::new("<rehearsal>", PLAY, compiled);
     let config = Arc::new(Config {
         policy,
         hook: None,
@@ -90,6 +90,7 @@ tick(2)
         data: None,
         provided: Default::default(),
         profile: None,
+        observer: None,
     });
     let id = SandboxId(0);
     let call = Op::Call { name: "tick".to_owned(), args: vec![Value::Int(1)] };
@@ -171,6 +172,7 @@ impl Worker<'_, '_> {
             data: None,
             provided,
             profile: None,
+            observer: None,
         });
         let number = call.number;
         let done = catch_unwind(AssertUnwindSafe(|| self.perform(call.op, call.budget, config)));
@@ -254,7 +256,7 @@ impl Worker<'_, '_> {
         } else {
             compile::compile(&source, &script.name, policy, checks(script.unvalidated))?
         };
-        let compiled = Script::new(&script.name, compiled);
+        let compiled = Script::new(&script.name, &source, compiled);
         if let Some(id) = script.id {
             self.scripts.insert(id, compiled.clone());
         }

@@ -13,7 +13,7 @@ use pycage::{Budget, Sandbox};
 use std::time::Duration;
 
 /// A pool whose workers are forked from a template of the `pycage` binary.
-fn builder() -> PoolBuilder {
+pub(crate) fn builder() -> PoolBuilder {
     Pool::builder().launcher(Launcher::executable(env!("CARGO_BIN_EXE_pycage"))).size(1, 4)
 }
 

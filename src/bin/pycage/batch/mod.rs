@@ -8,7 +8,7 @@ mod job;
 mod results;
 mod summary;
 
-use crate::place::{Place, Wanted};
+use crate::place::{Audit, Place, Wanted};
 use crate::report::Report;
 use crate::{BatchArgs, json, status};
 use job::Job;
@@ -32,11 +32,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub fn batch(args: &BatchArgs) -> Result<u8, String> {
     let (_, text) = crate::read(&args.jobs)?;
     let jobs = job::read(&text).map_err(|error| format!("{}: {error}", args.jobs.display()))?;
+    let audit = args.place.audit()?;
     let (results, done) = Results::open(&args.results, args.in_order)?;
     let todo: Vec<&Job> = jobs.iter().filter(|job| !done.contains(&job.id)).collect();
     let skipped = jobs.len() - todo.len();
     let batch = Batch {
         args,
+        audit,
         folder: args.jobs.parent().map(Path::to_owned).unwrap_or_default(),
         next: AtomicUsize::new(0),
         stopped: AtomicBool::new(false),
@@ -55,14 +57,16 @@ pub fn batch(args: &BatchArgs) -> Result<u8, String> {
             Err(_) => Err("a worker's thread panicked".to_owned()),
         })
     })?;
+    let lost = batch.audit.finish();
     let (mut results, mut summary) = batch.written.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.finish().map_err(|error| format!("{}: {error}", args.results.display()))?;
     eprint!("{}", summary.table(skipped));
-    Ok(status::OK)
+    lost.map(|()| status::OK)
 }
 
 struct Batch<'a> {
     args: &'a BatchArgs,
+    audit: Audit,
     /// What the paths of jobs are relative to.
     folder: PathBuf,
     todo: Vec<&'a Job>,
@@ -135,7 +139,7 @@ impl Batch<'_> {
         let base = self.args.place.policy();
         let builder = || {
             let builder = Sandbox::builder().policy(job.policy(&base)).budget(job.budget(&self.args.place.budget()));
-            self.args.place.furnish(builder)
+            self.args.place.furnish(self.audit.of(builder, &job.id))
         };
         again(self.args.retries, || place.build(builder().map_err(Error::Setup)?))
             .map_err(|error| format!("no worker for the job '{}': {error}; the same command goes on from here", job.id))
