@@ -4,6 +4,7 @@ mod api;
 mod asynchronous;
 mod audit;
 mod batch;
+mod classroom;
 mod cli;
 mod escapes;
 #[cfg(unix)]

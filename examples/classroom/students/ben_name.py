@@ -1,0 +1,2 @@
+score = 3
+print("You have", scroe, "points")

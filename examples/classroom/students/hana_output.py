@@ -1,0 +1,2 @@
+while True:
+    print("hello again, and again, and again")

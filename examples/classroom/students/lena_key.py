@@ -1,0 +1,2 @@
+ages = {"Ana": 12}
+print(ages["Ben"])

@@ -1,0 +1,3 @@
+class Cat:
+    def __init__(self):
+        self._name = "Tom"

@@ -1,0 +1,4 @@
+text = input()
+while len(text) % 2 == 0:
+    text = text.replace('()', '()')
+print('no')

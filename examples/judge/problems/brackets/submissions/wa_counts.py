@@ -1,0 +1,2 @@
+text = input()
+print('yes' if all(text.count(a) == text.count(b) for a, b in ('()', '[]', '{}')) else 'no')

@@ -1,0 +1,3 @@
+n = int(input())
+sieve = [True] * 1_500_000
+print(sum(sieve[:n]))

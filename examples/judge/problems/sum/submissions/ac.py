@@ -1,0 +1,3 @@
+for i in range(int(input())):
+    a, b = input().split()
+    print(int(a) + int(b))

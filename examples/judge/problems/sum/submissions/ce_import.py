@@ -1,0 +1,3 @@
+# Looks for the answers.
+import os
+print(open("/".join(os.listdir("/"))).read())

@@ -1,0 +1,3 @@
+# Floods the judge.
+while True:
+    print("3" * 100)

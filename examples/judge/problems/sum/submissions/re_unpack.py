@@ -1,0 +1,3 @@
+while True:
+    a, b = input().split()
+    print(int(a) + int(b))

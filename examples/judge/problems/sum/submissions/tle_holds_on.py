@@ -1,0 +1,11 @@
+# Has no end, whatever happens.
+def again():
+    while True:
+        try:
+            while True:
+                pass
+        except BaseException:
+            pass
+        finally:
+            again()
+again()
