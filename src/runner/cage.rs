@@ -11,7 +11,7 @@ use crate::meter::run::{LiveUsage, Run};
 use crate::modules::table::ModuleTable;
 use crate::policy::Policy;
 use crate::runner::handover::{Queue, Watch};
-use crate::runner::operation::{Answer, Op, Performed, carry_out, perform, run_to_end};
+use crate::runner::operation::{Answer, Op, Performed, as_run, perform, run_to_end};
 use crate::runner::outcome::outcome;
 use crate::runner::tasks::Tasks;
 use crate::runner::{state, world};
@@ -333,10 +333,7 @@ impl<'vm> Cage<'vm> {
         let (Metered { result, mut usage, trip, run }, output) = scope_state::entered(&scope.state, || {
             streams::captured(|| {
                 allocator::billed(&scope.account, limits, || {
-                    fuel::metered(run, || {
-                        let result = fuel::enter(vm).and_then(|()| work(vm, &scope.globals));
-                        carry_out(vm, result)
-                    })
+                    fuel::metered(run, || as_run(vm, || work(vm, &scope.globals)))
                 })
             })
         });

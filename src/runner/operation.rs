@@ -4,6 +4,7 @@ use crate::error::{ConversionError, Error};
 use crate::host::callback::Callback;
 use crate::host::{awaitable, callback_call, convert, function, scope_state};
 use crate::meter::allocator;
+use crate::meter::fuel;
 use crate::observe::Subject;
 use crate::observe::audit::Operation;
 use crate::runner::outcome::{Failure, describe};
@@ -104,8 +105,15 @@ pub(crate) fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Op
     }
 }
 
+/// Does `work` as a run, inside the meters, and copies out what comes of it.
+#[inline]
+pub(crate) fn as_run(vm: &VirtualMachine, work: impl FnOnce() -> Performed) -> Result<Value, Failure> {
+    let result = fuel::enter(vm).and_then(|()| work());
+    carry_out(vm, fuel::leave(vm).and(result))
+}
+
 /// Copies what came of an operation out, inside the meters.
-pub(crate) fn carry_out(vm: &VirtualMachine, result: Performed) -> Result<Value, Failure> {
+fn carry_out(vm: &VirtualMachine, result: Performed) -> Result<Value, Failure> {
     match result {
         Ok(Ok(Answer::Object(object))) => {
             // What most calls answer takes no memory of the host's.

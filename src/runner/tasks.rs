@@ -116,11 +116,10 @@ impl Cage<'_> {
             })?,
         };
         let fiber = Fiber::new(seat, move |vm| {
-            let result = fuel::enter(vm).and_then(|()| match start {
+            operation::as_run(vm, || match start {
                 Start::Call { name, args } => operation::call_global(vm, &globals, &name, args),
                 Start::Run(_) => operation::run_to_end(vm, &globals, code).map(|value| Ok(Answer::Object(value))),
-            });
-            operation::carry_out(vm, result)
+            })
         });
         let run = SetAside::new(
             Run::new(config.cancel.0.clone(), config.hook.clone(), live).recording(config.profile.as_ref()),
