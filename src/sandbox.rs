@@ -43,7 +43,7 @@ use std::time::Duration;
 pub(crate) const GRACE: Duration = Duration::from_millis(300);
 
 /// How long compiling may take: the limits on sources keep it far below.
-const COMPILE_PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const COMPILE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// An isolated place for scripts to run: globals of its own, a policy, a budget for each call.
 ///
@@ -87,9 +87,9 @@ pub struct Sandbox {
 /// Where a sandbox's scripts run.
 enum Home {
     Thread(Runner),
-    /// Behind a lock for the calls that take the sandbox by shared reference.
+    /// Behind a lock for its tasks, and for the calls that take the sandbox by shared reference.
     #[cfg(feature = "process")]
-    Process(Box<parking_lot::Mutex<crate::process::session::Session>>),
+    Process(Arc<Mutex<crate::process::session::Session>>),
 }
 
 impl Sandbox {
@@ -576,7 +576,7 @@ impl Sandbox {
         let patience = effective.timeout.saturating_add(GRACE);
         #[cfg(feature = "process")]
         if let Home::Process(session) = &mut self.home {
-            let done = session.get_mut().call(op, effective, &self.config, &self.live);
+            let done = session.lock().call(op, effective, &self.config, &self.live);
             return done.inspect_err(|error| {
                 if let Some(usage) = error.usage() {
                     self.spent.add(usage);

@@ -6,16 +6,22 @@ use crate::host::awaitable::Request;
 use crate::host::failure::HostError;
 use crate::meter::run::LiveUsage;
 use crate::observe::{Ended, Observed};
+#[cfg(feature = "process")]
+use crate::process::session::Session;
 use crate::runner::cage::Cage;
 use crate::runner::fiber::Reply;
 use crate::runner::tasks::{Allowance, Step, Stepped, TaskId};
 use crate::runner::{CallError, Runner, world};
+#[cfg(feature = "process")]
+use crate::sandbox::Config;
 use crate::sandbox::GRACE;
 use crate::usage::Usage;
 use crate::value::{IntoValue, Value};
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
+#[cfg(feature = "process")]
+use std::sync::Weak;
 use std::time::Duration;
 
 /// A script that is run a slice at a time, and can be left anywhere in between: see [`Sandbox::start`](crate::Sandbox::start).
@@ -57,7 +63,7 @@ use std::time::Duration;
 /// # Ok::<(), pycage::Error>(())
 /// ```
 pub struct Task {
-    runner: Runner,
+    home: Home,
     id: TaskId,
     live: Arc<LiveUsage>,
     lifetime: Option<Budget>,
@@ -67,6 +73,23 @@ pub struct Task {
     output: String,
     state: State,
     observed: Option<Arc<Observed>>,
+}
+
+/// Where it runs.
+pub(crate) enum Home {
+    Thread(Runner),
+    #[cfg(feature = "process")]
+    Process(Remote),
+}
+
+/// A task in a worker process.
+#[cfg(feature = "process")]
+pub(crate) struct Remote {
+    /// The sandbox's: it gives the worker back when it is dropped.
+    pub session: Weak<Mutex<Session>>,
+    /// Where to say that it was dropped.
+    pub ended: Arc<Mutex<Vec<u64>>>,
+    pub config: Arc<Config>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,17 +132,11 @@ pub(crate) struct Books {
 }
 
 impl Task {
-    pub(crate) fn new(
-        runner: Runner,
-        id: TaskId,
-        live: Arc<LiveUsage>,
-        lifetime: Option<Budget>,
-        books: Arc<Mutex<Books>>,
-    ) -> Self {
+    pub(crate) fn new(home: Home, id: TaskId, lifetime: Option<Budget>, books: Arc<Mutex<Books>>) -> Self {
         Task {
-            runner,
+            home,
             id,
-            live,
+            live: Arc::default(),
             lifetime,
             books,
             limit: None,
@@ -134,6 +151,14 @@ impl Task {
     pub(crate) fn observed(mut self, observed: Option<Arc<Observed>>) -> Self {
         self.observed = observed;
         self
+    }
+
+    pub(crate) fn id(&self) -> TaskId {
+        self.id
+    }
+
+    pub(crate) fn live(&self) -> Arc<LiveUsage> {
+        self.live.clone()
     }
 
     /// Runs on until `slice` is used up, something is awaited, or the script ends. One that awaits something goes on awaiting.
@@ -305,9 +330,13 @@ impl Task {
 
     fn step(&mut self, slice: Budget, reply: Reply) -> Result<Progress, Error> {
         let (allowed, patience) = self.prepare(slice)?;
+        #[cfg(feature = "process")]
+        if let Home::Process(_) = &self.home {
+            return self.step_in_worker(&allowed, patience, reply);
+        }
         let (id, live) = (self.id, self.live.clone());
         let told = allowed.told.clone();
-        let stepped = self.runner.call(patience, live, move |cage, _| {
+        let stepped = self.runner()?.call(patience, live, move |cage, _| {
             let _running = world::Running::begin(cage.vm);
             cage.step_task(id, &allowed, reply)
         });
@@ -317,12 +346,36 @@ impl Task {
         }
     }
 
+    #[cfg(feature = "process")]
+    fn step_in_worker(&mut self, allowed: &Allowance, patience: Duration, reply: Reply) -> Result<Progress, Error> {
+        let Home::Process(remote) = &self.home else { return Err(Error::Lost) };
+        let Some(session) = remote.session.upgrade() else {
+            let error = Error::Setup("the task's sandbox was dropped, and the task with it".to_owned());
+            self.end(Ended::Failed(&error));
+            return Err(error);
+        };
+        let stepped = session.lock().step_task(self.id, allowed, patience, reply, &remote.config, &self.live);
+        match stepped {
+            Ok(stepped) => self.enter(stepped, &allowed.told),
+            Err(error) => {
+                if let Some(usage) = error.usage() {
+                    self.bill(*usage);
+                }
+                // Others come before anything was sent.
+                if matches!(error, Error::Died(_) | Error::Lost) {
+                    self.end(Ended::Failed(&error));
+                }
+                Err(error)
+            }
+        }
+    }
+
     #[cfg(feature = "async")]
     pub(crate) async fn step_async(&mut self, slice: Budget, reply: Reply) -> Result<Progress, Error> {
         let (allowed, patience) = self.prepare(slice)?;
         let (id, live) = (self.id, self.live.clone());
         let told = allowed.told.clone();
-        let stepped = self.runner.call_async(patience, live, move |cage, _| {
+        let stepped = self.runner()?.call_async(patience, live, move |cage, _| {
             let _running = world::Running::begin(cage.vm);
             cage.step_task(id, &allowed, reply)
         });
@@ -351,7 +404,7 @@ impl Task {
         if !matches!(reply, Reply::Go) {
             self.awaits()?;
         }
-        if !cage.is_served_by(&self.runner.lease.queue) {
+        if !cage.is_served_by(&self.runner()?.lease.queue) {
             return Err(Error::Setup("this task lives on another runner".to_owned()));
         }
         let (allowed, patience) = self.prepare(slice)?;
@@ -359,6 +412,14 @@ impl Task {
         let looked = self.observed.clone().map(|observed| (observed, self.limit.clone()));
         let stepped = cage.watched(patience, looked, |cage| cage.step_task(id, &allowed, reply))?;
         self.enter(stepped, &allowed.told)
+    }
+
+    fn runner(&self) -> Result<&Runner, Error> {
+        match &self.home {
+            Home::Thread(runner) => Ok(runner),
+            #[cfg(feature = "process")]
+            Home::Process(_) => Err(Error::Setup("this task lives in a worker process, not on a runner".to_owned())),
+        }
     }
 
     /// What the task may cost, and how long to wait for it.
@@ -383,13 +444,7 @@ impl Task {
     fn enter(&mut self, stepped: Stepped, told: &Budget) -> Result<Progress, Error> {
         let Stepped { result, usage, output, left } = stepped;
         self.output.push_str(&output);
-        // Where nothing has run there is no bill.
-        let mut slice = Usage::default();
-        if usage != Usage::default() {
-            slice = usage.since(&self.usage);
-            self.usage = usage;
-            self.books.lock().tasks.add(&slice);
-        }
+        let slice = self.bill(usage);
         match result {
             Ok(Step::Paused) => {
                 self.state = State::Paused;
@@ -419,6 +474,18 @@ impl Task {
         if let Some(observed) = self.observed.take() {
             observed.end(self.limit.as_ref(), &self.usage, ended);
         }
+    }
+
+    /// Enters into the books what it has cost since it was last entered, and answers that.
+    fn bill(&mut self, usage: Usage) -> Usage {
+        // Where nothing has run there is no bill.
+        if usage == Usage::default() {
+            return usage;
+        }
+        let slice = usage.since(&self.usage);
+        self.usage = usage;
+        self.books.lock().tasks.add(&slice);
+        slice
     }
 
     /// Says whose limit it was that stopped the task.
@@ -467,7 +534,12 @@ impl Drop for Task {
         if self.state != State::Ended {
             self.end(Ended::Dropped);
             let id = self.id;
-            self.runner.post(move |cage| cage.end_task(id));
+            match &self.home {
+                Home::Thread(runner) => runner.post(move |cage| cage.end_task(id)),
+                // Told with the next call.
+                #[cfg(feature = "process")]
+                Home::Process(remote) => remote.ended.lock().push(id.0),
+            }
         }
     }
 }

@@ -84,15 +84,16 @@ impl Usage {
 
     /// Adds a later call.
     pub(crate) fn add(&mut self, call: &Usage) {
-        self.instructions += call.instructions;
-        self.native_steps += call.native_steps;
-        self.allocations += call.allocations;
-        self.allocated_bytes += call.allocated_bytes;
+        // A worker process that was taken over may report anything.
+        self.instructions = self.instructions.saturating_add(call.instructions);
+        self.native_steps = self.native_steps.saturating_add(call.native_steps);
+        self.allocations = self.allocations.saturating_add(call.allocations);
+        self.allocated_bytes = self.allocated_bytes.saturating_add(call.allocated_bytes);
         self.live_bytes = call.live_bytes;
         self.peak_bytes = self.peak_bytes.max(call.peak_bytes);
-        self.output_bytes += call.output_bytes;
-        self.host_calls += call.host_calls;
-        self.elapsed += call.elapsed;
-        self.host_time += call.host_time;
+        self.output_bytes = self.output_bytes.saturating_add(call.output_bytes);
+        self.host_calls = self.host_calls.saturating_add(call.host_calls);
+        self.elapsed = self.elapsed.saturating_add(call.elapsed);
+        self.host_time = self.host_time.saturating_add(call.host_time);
     }
 }

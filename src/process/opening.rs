@@ -31,14 +31,17 @@ fn wire(module: &HostModule, functions: &mut Vec<NamedFunction>) -> Result<WireM
             Kind::Function { parameters, function } => {
                 WireMember::Function(number(functions, (parameters.clone(), function.clone())))
             }
-            _ => {
+            Kind::Awaitable => WireMember::Awaitable,
+            #[cfg(feature = "async")]
+            Kind::Async(_) => {
                 return Err(Error::Setup(format!(
-                    "{} cannot be awaited: a sandbox in a worker process has no tasks",
+                    "{} is an async function of the host, and a sandbox in a worker process has no async calls; make it \
+                     an awaitable, and drive a task",
                     module.full_name(member)
                 )));
             }
         };
-        Ok((member.name.clone(), wire))
+        Ok::<_, Error>((member.name.clone(), wire))
     });
     Ok(WireModule { name: module.name.clone(), members: members.collect::<Result<_, _>>()? })
 }

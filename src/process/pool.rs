@@ -175,7 +175,7 @@ impl Default for PoolBuilder {
             start_timeout: Duration::from_secs(20),
             patience: Duration::from_secs(30),
             require: None,
-            jail: JailSpec { memory: 256 << 20, cpu_seconds: 3600, unguarded: false },
+            jail: JailSpec { memory: 256 << 20, tasks: 0, cpu_seconds: 3600, unguarded: false },
             audit: None,
         }
     }
@@ -270,6 +270,30 @@ impl PoolBuilder {
     #[must_use]
     pub fn memory(mut self, bytes: u64) -> Self {
         self.jail.memory = bytes;
+        self
+    }
+
+    /// Tasks that a sandbox may have at a time, see [`Sandbox::start`](crate::Sandbox::start). None at first: each takes 256
+    /// MiB of the worker's address space for its stack, of which only what is touched costs anything, and which is not
+    /// part of [`memory`](Self::memory). Native code that got past all else could fill it.
+    ///
+    /// ```no_run
+    /// use pycage::process::Pool;
+    /// use pycage::{Budget, Progress, Sandbox};
+    ///
+    /// fn main() -> Result<(), pycage::Error> {
+    ///     pycage::process::worker::init();
+    ///     let pool = Pool::builder().tasks(4).build()?;
+    ///     let mut sandbox = Sandbox::builder().pool(&pool).build()?;
+    ///     let script = sandbox.compile("answer.py", "6 * 7")?;
+    ///     let mut task = sandbox.start_script(&script)?;
+    ///     assert!(matches!(task.resume(Budget::default())?, Progress::Done(_)));
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn tasks(mut self, count: u32) -> Self {
+        self.jail.tasks = count;
         self
     }
 
@@ -415,7 +439,7 @@ impl Shared {
             start_timeout: Duration::ZERO,
             patience: Duration::ZERO,
             require: Vec::new(),
-            jail: JailSpec { memory: 0, cpu_seconds: 0, unguarded: false },
+            jail: JailSpec { memory: 0, tasks: 0, cpu_seconds: 0, unguarded: false },
             audit: None,
             state: Mutex::new(State { alive: 1, ..State::default() }),
             returned: Condvar::new(),

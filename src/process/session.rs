@@ -7,7 +7,8 @@ use super::pool::Shared;
 use super::protocol::VERSION;
 use super::protocol::frame::{self, FrameError, FrameReader};
 use super::protocol::message::{
-    Call, Done as WireDone, FromWorker, HostAnswer, HostCall, Start, ToWorker, Verdict, WireOp, WireScript,
+    Call, Done as WireDone, FromWorker, HostAnswer, HostCall, HostFailure, Start as StartWorker, ToWorker, Verdict,
+    WireOp, WireScript, WireSlice,
 };
 use super::protocol::value::Flat;
 use super::watchdog::{Input, Watch};
@@ -20,9 +21,11 @@ use crate::host::gate;
 use crate::meter::hook::HookAction;
 use crate::meter::run::LiveUsage;
 use crate::runner::cage::Done;
+use crate::runner::fiber::Reply;
 use crate::runner::operation::Op;
 use crate::runner::state::not_plain;
-use crate::sandbox::Config;
+use crate::runner::tasks::{Allowance, Start, Stepped, TaskId};
+use crate::sandbox::{COMPILE_PATIENCE, Config};
 use crate::script::{Script, ScriptId};
 use crate::usage::Usage;
 use crate::value::Value;
@@ -74,7 +77,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Waits for a launched worker to come up, in the jail that is wanted.
-    pub(crate) fn come_up(link: Link, start: Start, patience: Duration) -> Result<Worker, Error> {
+    pub(crate) fn come_up(link: Link, start: StartWorker, patience: Duration) -> Result<Worker, Error> {
         watchdog::start().map_err(|error| Error::Setup(format!("no thread for the watchdog: {error}")))?;
         let input: Input = Arc::new(Mutex::new(Some(link.input)));
         let watch = Watch::begin(link.process.clone(), input.clone());
@@ -202,6 +205,10 @@ pub(crate) struct Session {
     known: HashMap<ScriptId, Script>,
     /// Which of them the worker is to be told to forget.
     forget: Vec<u64>,
+    /// Tasks that were dropped, of which the worker is still to be told.
+    ended: Arc<Mutex<Vec<u64>>>,
+    /// The last errors of host functions, by number.
+    host_errors: VecDeque<(u32, HostError)>,
 }
 
 impl Session {
@@ -228,7 +235,15 @@ impl Session {
 
     /// `functions` are those of the host that the worker was told of as it opened the sandbox.
     pub(super) fn with(worker: Worker, pool: &Arc<Shared>, functions: Vec<NamedFunction>) -> Session {
-        Session { pool: pool.clone(), worker: Some(worker), functions, known: HashMap::new(), forget: Vec::new() }
+        Session {
+            pool: pool.clone(),
+            worker: Some(worker),
+            functions,
+            known: HashMap::new(),
+            forget: Vec::new(),
+            ended: Arc::default(),
+            host_errors: VecDeque::new(),
+        }
     }
 
     /// What is in force around the worker.
@@ -261,6 +276,46 @@ impl Session {
         self.perform(WireOp::Attack(name.to_owned()), budget, config, &LiveUsage::default())
     }
 
+    /// Makes a task.
+    pub(crate) fn start_task(&mut self, id: TaskId, start: Start, config: &Config) -> Result<(), Error> {
+        let op = match start {
+            Start::Call { name, args } => {
+                WireOp::StartCall { task: id.0, name, args: args.into_iter().map(flat).collect::<Result<_, _>>()? }
+            }
+            Start::Run(script) => WireOp::StartRun(id.0, self.wire_script(&script)?),
+        };
+        let budget = Budget::default().timeout(COMPILE_PATIENCE);
+        self.perform(op, &budget, config, &LiveUsage::default())?.result.map(drop)
+    }
+
+    /// Where to say that a task was dropped.
+    pub(crate) fn ended_tasks(&self) -> Arc<Mutex<Vec<u64>>> {
+        self.ended.clone()
+    }
+
+    /// Runs a slice of a task.
+    pub(crate) fn step_task(
+        &mut self,
+        id: TaskId,
+        allowed: &Allowance,
+        patience: Duration,
+        reply: Reply,
+        config: &Config,
+        live: &LiveUsage,
+    ) -> Result<Stepped, Error> {
+        let reply = match reply {
+            Reply::Go => None,
+            Reply::Value(value) => Some(HostAnswer::Value(flat(value)?)),
+            Reply::Error(error) => Some(HostAnswer::Failed(keep(&mut self.host_errors, error))),
+        };
+        let slice = WireSlice { task: id.0, rest: allowed.rest, told: allowed.told.clone(), reply };
+        let op = WireOp::Resume(Box::new(slice));
+        let WireDone { result, usage, output, left, .. } = self.exchange(op, &allowed.slice, patience, config, live)?;
+        let result = result.into_step(usage, |number| self.host_error(number));
+        self.look_after(&result);
+        Ok(Stepped { result, usage, output, left })
+    }
+
     fn wire(&mut self, op: Op) -> Result<WireOp, Error> {
         Ok(match op {
             Op::Run(script) => WireOp::Run(self.wire_script(&script)?),
@@ -284,9 +339,7 @@ impl Session {
                 let data = data.into_iter().map(|(name, value)| Ok((name, flat(value)?)));
                 WireOp::Restore(data.collect::<Result<_, Error>>()?)
             }
-            Op::SetAwaitable(_) => {
-                return Err(Error::Setup("a sandbox in a worker process has no tasks that could await".to_owned()));
-            }
+            Op::SetAwaitable(name) => WireOp::SetAwaitable(name),
             Op::Reload(script) => WireOp::Reload(self.wire_script(&script)?),
             #[cfg(feature = "test-hooks")]
             Op::HoldUp(_) => return Err(Error::Setup("a worker is held up by an attack".to_owned())),
@@ -310,6 +363,33 @@ impl Session {
     }
 
     fn perform(&mut self, op: WireOp, budget: &Budget, config: &Config, live: &LiveUsage) -> Result<Done, Error> {
+        let patience = budget.timeout.saturating_add(GRACE);
+        let WireDone { result, usage, output, .. } = self.exchange(op, budget, patience, config, live)?;
+        let result = result.into_result(usage, |number| self.host_error(number));
+        self.look_after(&result);
+        Ok(Done { result, usage, output })
+    }
+
+    fn host_error(&self, number: u32) -> Option<HostError> {
+        self.host_errors.iter().find(|(known, _)| *known == number).map(|(_, error)| error.clone())
+    }
+
+    /// A worker that can take no new names is replaced in time.
+    fn look_after<T>(&mut self, result: &Result<T, Error>) {
+        if let Some(worker) = &mut self.worker {
+            worker.used_up |= matches!(result, Err(Error::NamesExhausted { .. }));
+        }
+    }
+
+    /// Has the worker do it, and serves it meanwhile.
+    fn exchange(
+        &mut self,
+        op: WireOp,
+        budget: &Budget,
+        patience: Duration,
+        config: &Config,
+        live: &LiveUsage,
+    ) -> Result<WireDone, Error> {
         let Some(worker) = self.worker.as_mut().filter(|worker| !worker.worn) else {
             return Err(Error::Lost);
         };
@@ -318,11 +398,14 @@ impl Session {
         let call = Call {
             number,
             budget: budget.clone(),
+            cancelled: config.cancel.0.load(Ordering::Acquire),
             hooked: config.hook.is_some(),
             forget: std::mem::take(&mut self.forget),
+            end: std::mem::take(&mut *self.ended.lock()),
             op,
         };
         let mut run = Run {
+            in_slice: matches!(call.op, WireOp::Resume(_)),
             worker,
             functions: &self.functions,
             budget,
@@ -333,22 +416,15 @@ impl Session {
             host_time: Duration::ZERO,
             host_calls: 0,
             host_bytes: 0,
-            host_errors: VecDeque::new(),
+            host_errors: &mut self.host_errors,
         };
-        let answer = run.drive_to_end(call, budget.timeout.saturating_add(GRACE));
-        let (usage, host_errors) = (run.usage, run.host_errors);
+        let answer = run.drive_to_end(call, patience);
+        let usage = run.usage;
         match answer {
-            Ok(done) => {
+            Ok(mut done) => {
                 worker.worn |= done.last;
-                let mut usage = done.usage;
-                usage.host_time = usage.host_time.min(Duration::from_secs(u32::MAX.into()));
-                let host_error = |number| {
-                    let found = host_errors.iter().find(|(known, _)| *known == number);
-                    found.map(|(_, error)| error.clone())
-                };
-                let result = done.result.into_result(usage, host_error);
-                worker.used_up |= matches!(result, Err(Error::NamesExhausted { .. }));
-                Ok(Done { result, usage, output: done.output })
+                done.usage = believable(done.usage);
+                Ok(done)
             }
             // Nothing was sent, and the worker waits.
             Err(Broken { error: FrameError::DoesNotFit(bytes), unsent: true, .. }) => Err(Error::Setup(format!(
@@ -383,8 +459,9 @@ struct Run<'a> {
     host_time: Duration,
     host_calls: u64,
     host_bytes: u64,
-    /// Errors of host functions, by number.
-    host_errors: VecDeque<(u32, HostError)>,
+    host_errors: &'a mut VecDeque<(u32, HostError)>,
+    /// Whether it is a slice of a task.
+    in_slice: bool,
 }
 
 /// Why a call cannot go on.
@@ -418,6 +495,9 @@ impl Run<'_> {
                     if done.output.len() as u64 > self.budget.output {
                         return Err(violation("more output than the budget allows"));
                     }
+                    if done.result.is_of_a_slice() && !self.in_slice {
+                        return Err(violation("a call that is left, as only a task can be"));
+                    }
                     return Ok(*done);
                 }
                 FromWorker::HostCall(call) => self.host_call(call)?,
@@ -429,6 +509,7 @@ impl Run<'_> {
     }
 
     fn note(&mut self, usage: Usage) {
+        let usage = believable(usage);
         self.usage = usage;
         self.live.instructions.store(usage.instructions, Ordering::Relaxed);
         self.live.native_steps.store(usage.native_steps, Ordering::Relaxed);
@@ -467,19 +548,7 @@ impl Run<'_> {
         {
             Ok(value) => HostAnswer::Value(value),
             Err(CallFailure::Arguments(message)) => HostAnswer::Arguments(message),
-            Err(CallFailure::Failed(error)) => {
-                let (exception, error) = match error.downcast_ref::<Raise>() {
-                    Some(raise) => (raise.exception, raise.error.clone()),
-                    None => (ExceptionType::RuntimeError, error),
-                };
-                let message = gate::contained(|| error.to_string()).unwrap_or_default();
-                let number = self.host_errors.back().map_or(0, |(last, _)| last.wrapping_add(1));
-                if self.host_errors.len() == MAX_HOST_ERRORS {
-                    self.host_errors.pop_front();
-                }
-                self.host_errors.push_back((number, error));
-                HostAnswer::Failed { message, error: number, exception }
-            }
+            Err(CallFailure::Failed(error)) => HostAnswer::Failed(keep(self.host_errors, error)),
             Err(CallFailure::Panicked) => HostAnswer::Panicked,
         };
         match self.worker.send(&ToWorker::Answer(answer)) {
@@ -493,6 +562,7 @@ impl Run<'_> {
 
     fn checkpoint(&mut self, usage: Usage) -> Result<(), FrameError> {
         self.note(usage);
+        let usage = self.usage;
         let Some(hook) = self.config.hook.clone() else {
             return Err(violation("a checkpoint that nobody asked for"));
         };
@@ -531,8 +601,41 @@ impl Run<'_> {
     }
 }
 
+/// Keeps an error of the host's for when it ends a run, and tells the worker of it.
+fn keep(errors: &mut VecDeque<(u32, HostError)>, error: HostError) -> HostFailure {
+    let (exception, error) = match error.downcast_ref::<Raise>() {
+        Some(raise) => (raise.exception, raise.error.clone()),
+        None => (ExceptionType::RuntimeError, error),
+    };
+    let message = gate::contained(|| error.to_string()).unwrap_or_default();
+    let number = errors.back().map_or(0, |(last, _)| last.wrapping_add(1));
+    if errors.len() == MAX_HOST_ERRORS {
+        errors.pop_front();
+    }
+    errors.push_back((number, error));
+    HostFailure { message, error: number, exception }
+}
+
 fn violation(what: &str) -> FrameError {
     FrameError::OutOfOrder(what.to_owned())
+}
+
+/// No more than what two of can be added up, whatever a worker says.
+fn believable(usage: Usage) -> Usage {
+    const COUNT: u64 = 1 << 60;
+    const TIME: Duration = Duration::from_secs(u32::MAX as u64);
+    Usage {
+        instructions: usage.instructions.min(COUNT),
+        native_steps: usage.native_steps.min(COUNT),
+        allocations: usage.allocations.min(COUNT),
+        allocated_bytes: usage.allocated_bytes.min(COUNT),
+        live_bytes: usage.live_bytes.min(COUNT),
+        peak_bytes: usage.peak_bytes.min(COUNT),
+        output_bytes: usage.output_bytes.min(COUNT),
+        host_calls: usage.host_calls.min(COUNT),
+        elapsed: usage.elapsed.min(TIME),
+        host_time: usage.host_time.min(TIME),
+    }
 }
 
 /// A value on its way to a worker. Handles to objects and callables of this process mean nothing there.

@@ -6,7 +6,7 @@ use super::launcher::{Link, Process};
 use super::pool::Shared;
 use super::protocol::VERSION;
 use super::protocol::frame::{self, FrameReader, Message};
-use super::protocol::message::{Done, FromWorker, HostCall, Ready, Start, ToWorker};
+use super::protocol::message::{Done, FromWorker, HostCall, Ready, Start as StartWorker, ToWorker};
 use super::protocol::outcome::Outcome;
 use super::protocol::value::Flat;
 use super::session::{Session, Worker};
@@ -15,7 +15,9 @@ use crate::host::function;
 use crate::meter::hook::Cancel;
 use crate::meter::run::LiveUsage;
 use crate::policy::Policy;
+use crate::runner::fiber::Reply;
 use crate::runner::operation::Op;
+use crate::runner::tasks::{Allowance, Start, TaskId};
 use crate::sandbox::Config;
 use crate::usage::Usage;
 use crate::value::Value;
@@ -50,8 +52,10 @@ pub fn host_against(bytes: &[u8]) -> usize {
         errors: None,
         process: Arc::new(Nothing),
     };
-    let jail = JailSpec { memory: 0, cpu_seconds: 0, unguarded: false };
-    let Ok(worker) = Worker::come_up(link, Start { version: VERSION, jail }, Duration::from_secs(60)) else { return 0 };
+    let jail = JailSpec { memory: 0, tasks: 0, cpu_seconds: 0, unguarded: false };
+    let Ok(worker) = Worker::come_up(link, StartWorker { version: VERSION, jail }, Duration::from_secs(60)) else {
+        return 0;
+    };
     let config = Config {
         policy: Policy::default(),
         hook: None,
@@ -70,7 +74,26 @@ pub fn host_against(bytes: &[u8]) -> usize {
         Op::Set("x".to_owned(), Value::Int(1)),
         Op::Call { name: "tick".to_owned(), args: vec![Value::Int(1)] },
     ];
-    ops.into_iter().map(|op| session.call(op, &budget, &config, &LiveUsage::default())).filter(Result::is_ok).count()
+    let live = LiveUsage::default();
+    // Entered into books, as a sandbox does.
+    let mut spent = Usage::default();
+    let mut calls = 0;
+    for op in ops {
+        if let Ok(done) = session.call(op, &budget, &config, &live) {
+            spent.add(&done.usage);
+            calls += 1;
+        }
+    }
+    let start = Start::Call { name: "tick".to_owned(), args: Vec::new() };
+    let started = usize::from(session.start_task(TaskId(1), start, &config).is_ok());
+    let allowed = Allowance { slice: budget.clone(), rest: (u64::MAX, Duration::MAX), told: budget };
+    let slices = [Reply::Go, Reply::Go, Reply::Value(Value::Int(1))].into_iter().map(|reply| {
+        let stepped = session.step_task(TaskId(1), &allowed, Duration::from_secs(60), reply, &config, &live)?;
+        let slice = stepped.usage.since(&spent);
+        spent.add(&slice);
+        stepped.result
+    });
+    calls + started + slices.filter(Result::is_ok).count()
 }
 
 /// What a worker may say, frame by frame, for seeds: up, a call of a host function, a report, and answers.
@@ -78,7 +101,7 @@ pub fn conversation() -> Vec<u8> {
     let value = Value::Dict(vec![(Value::Str("loot".into()), Value::List(vec![Value::Int(-7), Value::Float(0.5)]))]);
     let done = |number, result| {
         let usage = Usage { instructions: 40, ..Usage::default() };
-        FromWorker::Done(Box::new(Done { number, result, usage, output: "hi\n".to_owned(), last: false }))
+        FromWorker::Done(Box::new(Done { number, result, usage, output: "hi\n".to_owned(), last: false, left: false }))
     };
     let mut bytes = Vec::new();
     let mut say = |message: FromWorker| put(&mut bytes, &message);
@@ -93,14 +116,18 @@ pub fn conversation() -> Vec<u8> {
     say(done(2, Outcome::Value(Flat(value))));
     say(done(3, Outcome::Setup("no".to_owned())));
     say(done(4, Outcome::Stopped { reason: "enough".to_owned(), traceback: Vec::new() }));
+    say(done(5, Outcome::Value(Flat(Value::None))));
+    say(done(6, Outcome::Paused));
+    say(done(7, Outcome::Awaiting("ask".to_owned(), vec![Flat(Value::Str("who?".into()))])));
+    say(done(8, Outcome::Value(Flat(Value::Int(1)))));
     bytes
 }
 
 /// What a host may say, for seeds.
 pub fn host_conversation() -> Vec<u8> {
     let mut bytes = Vec::new();
-    let jail = JailSpec { memory: 1 << 28, cpu_seconds: 60, unguarded: false };
-    put(&mut bytes, &ToWorker::Start(Start { version: VERSION, jail }));
+    let jail = JailSpec { memory: 1 << 28, tasks: 3, cpu_seconds: 60, unguarded: false };
+    put(&mut bytes, &ToWorker::Start(StartWorker { version: VERSION, jail }));
     put(&mut bytes, &ToWorker::Open(Box::default()));
     put(&mut bytes, &ToWorker::Cancel(3));
     put(&mut bytes, &ToWorker::Close(()));
@@ -118,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_is_said_is_understood() {
-        assert_eq!(host_against(&conversation()), 4);
+        assert_eq!(host_against(&conversation()), 8);
         assert_eq!(read_as_worker(&host_conversation()), 4);
     }
 
@@ -126,7 +153,7 @@ mod tests {
     fn no_cut_and_no_changed_byte_is_a_panic() {
         let said = conversation();
         for end in 0..said.len() {
-            assert!(host_against(&said[..end]) < 4);
+            assert!(host_against(&said[..end]) < 8);
         }
         for index in 0..said.len() {
             for flip in [1, 0x80, 0xff] {
@@ -136,6 +163,33 @@ mod tests {
                 read_as_worker(&changed);
             }
         }
+    }
+
+    #[test]
+    fn no_figure_is_believed() {
+        let most = Usage {
+            instructions: u64::MAX,
+            native_steps: u64::MAX,
+            allocations: u64::MAX,
+            allocated_bytes: u64::MAX,
+            live_bytes: u64::MAX,
+            peak_bytes: u64::MAX,
+            output_bytes: u64::MAX,
+            host_calls: u64::MAX,
+            elapsed: Duration::MAX,
+            host_time: Duration::MAX,
+        };
+        let mut bytes = Vec::new();
+        put(&mut bytes, &FromWorker::Ready(Ready { version: VERSION, report: Report::default() }));
+        for number in 1..=8 {
+            put(&mut bytes, &FromWorker::Progress(most));
+            let (result, output) = (Outcome::Value(Flat(Value::None)), String::new());
+            put(
+                &mut bytes,
+                &FromWorker::Done(Box::new(Done { number, result, usage: most, output, last: false, left: false })),
+            );
+        }
+        assert_eq!(host_against(&bytes), 8);
     }
 
     #[test]

@@ -90,6 +90,10 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
+    /// What one takes of the address space, guard page and state included.
+    #[cfg(feature = "process")]
+    pub(crate) const SPACE: u64 = STACK as u64 + (64 << 10);
+
     /// Maps a stack.
     pub(crate) fn new(vm: &VirtualMachine) -> io::Result<Seat> {
         let (vm, stack) = thread_state(vm, DefaultStack::new(STACK)?)?;
@@ -161,8 +165,12 @@ impl Fiber {
         result
     }
 
-    /// Its seat, when it has ended, with the stack's memory given back.
+    /// Its seat, when it has ended or not begun, with the stack's memory given back.
     pub(crate) fn into_seat(mut self) -> Option<Seat> {
+        if self.is_new() {
+            // Only drops what it was to do.
+            self.routine.force_unwind();
+        }
         if !self.routine.done() {
             return None;
         }

@@ -79,6 +79,16 @@ pub(crate) enum Step {
 pub(crate) struct Tasks {
     left: HashMap<TaskId, Left>,
     seats: Vec<Seat>,
+    /// Whether there are no other seats to be had than those that were made in advance.
+    closed: bool,
+}
+
+impl Tasks {
+    fn put_back(&mut self, seat: Seat) {
+        if self.closed || self.seats.len() < SEATS {
+            self.seats.push(seat);
+        }
+    }
 }
 
 /// A task between two slices.
@@ -90,6 +100,17 @@ struct Left {
 }
 
 impl Cage<'_> {
+    /// Makes the stacks of this many tasks, and no others from here on. For a process that is about to go where threads
+    /// cannot be started: a stack takes one, for a moment.
+    #[cfg(feature = "process")]
+    pub(crate) fn make_seats(&mut self, count: u32) -> std::io::Result<()> {
+        for _ in 0..count {
+            self.tasks.seats.push(Seat::new(self.vm)?);
+        }
+        self.tasks.closed = true;
+        Ok(())
+    }
+
     /// Makes a task, of which nothing has run yet.
     pub(crate) fn start_task(
         &mut self,
@@ -107,6 +128,13 @@ impl Cage<'_> {
         let globals = self.scope(sandbox, config)?.globals.clone();
         let seat = match self.tasks.seats.pop() {
             Some(seat) => seat,
+            None if self.tasks.closed => {
+                return Err(Error::Setup(format!(
+                    "{} tasks are there, and the worker process has no stack for another: drop some, or give the pool more \
+                     with `PoolBuilder::tasks`",
+                    self.tasks.left.len()
+                )));
+            }
             None => Seat::new(self.vm).map_err(|error| {
                 Error::Setup(format!(
                     "the system refuses a stack for another task, with {} there ({error}): drop some, or raise its limits on \
@@ -126,6 +154,15 @@ impl Cage<'_> {
         );
         self.tasks.left.insert(id, Left { sandbox, fiber, run, memory: MemoryBill::default() });
         Ok(())
+    }
+
+    /// Has a task listen to another cancel and hook from here on: in a worker process each slice has its own.
+    #[cfg(feature = "process")]
+    pub(crate) fn rewire_task(&mut self, id: TaskId, config: &Config) {
+        if let Some(task) = self.tasks.left.get_mut(&id) {
+            task.run.run.cancel = config.cancel.0.clone();
+            task.run.run.hook = config.hook.clone();
+        }
     }
 
     /// Goes on with a task. The thread must be [`world::Running`].
@@ -170,10 +207,13 @@ impl Cage<'_> {
     /// Ends a task where it is. None of its code runs: it is stopped like a run whose budget is spent.
     pub(crate) fn end_task(&mut self, id: TaskId) {
         let Some(mut task) = self.tasks.left.remove(&id) else { return };
+        let _running = world::Running::begin(self.vm);
         if task.fiber.is_new() {
+            if let Some(seat) = task.fiber.into_seat() {
+                self.tasks.put_back(seat);
+            }
             return;
         }
-        let _running = world::Running::begin(self.vm);
         // One that is stopped has no reason to be left again; should it be all the same, its stack stays as it is.
         for _ in 0..8 {
             match self.go_on(task, MemoryLimits::default(), Some(Trip::Cancelled), Reply::Go).0 {
@@ -219,10 +259,8 @@ impl Cage<'_> {
         let usage = slice.usage;
         let went = match (slice.result, slice.run) {
             (CoroutineResult::Return(result), _) => {
-                if let Some(seat) = fiber.into_seat()
-                    && self.tasks.seats.len() < SEATS
-                {
-                    self.tasks.seats.push(seat);
+                if let Some(seat) = fiber.into_seat() {
+                    self.tasks.put_back(seat);
                 }
                 Went::Ended(result)
             }

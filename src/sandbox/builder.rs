@@ -338,7 +338,7 @@ impl SandboxBuilder {
                     None => crate::process::Pool::default_pool()?,
                 };
                 let session = crate::process::session::Session::begin(pool.shared(), &config)?;
-                Home::Process(Box::new(parking_lot::Mutex::new(session)))
+                Home::Process(Arc::new(parking_lot::Mutex::new(session)))
             }
             #[cfg(not(feature = "process"))]
             (Isolation::Process, None) => {

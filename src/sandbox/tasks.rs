@@ -1,13 +1,16 @@
 //! Starts tasks, which run a slice at a time.
 
+#[cfg(feature = "process")]
+use super::Home;
 use super::{COMPILE_PATIENCE, Sandbox};
 use crate::error::Error;
-use crate::meter::run::LiveUsage;
 use crate::observe::Observed;
 use crate::runner::cage::Cage;
 use crate::runner::tasks::{Start, TaskId};
 use crate::script::Script;
-use crate::task::{Books, Task};
+#[cfg(feature = "process")]
+use crate::task::Remote;
+use crate::task::{self, Books, Task};
 use crate::usage::Usage;
 use crate::value::IntoArgs;
 use parking_lot::Mutex;
@@ -20,7 +23,8 @@ impl Sandbox {
     /// what [`Sandbox::awaitable`] made.
     ///
     /// # Errors
-    /// [`Error::Setup`] when the system refuses a stack for another task; [`Error::Lost`] when the runner is.
+    /// [`Error::Setup`] when the system refuses a stack for another task, or a worker process has none left (see
+    /// `PoolBuilder::tasks`); [`Error::Lost`] when the runner is lost, [`Error::Died`] when the worker dies.
     ///
     /// ```
     /// use pycage::{Budget, Progress, Sandbox, Value};
@@ -55,11 +59,26 @@ impl Sandbox {
 
     fn start_task(&mut self, start: Start) -> Result<Task, Error> {
         let observed = self.observe(start.subject());
-        let started = self.prepare_task(start).and_then(|(task, job)| {
-            self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| job(cage))??;
-            Ok(task)
-        });
+        let started = self.start_unobserved(start);
         looked_at(started, observed)
+    }
+
+    fn start_unobserved(&mut self, start: Start) -> Result<Task, Error> {
+        #[cfg(feature = "process")]
+        if let Home::Process(session) = &self.home {
+            let remote = Remote {
+                session: Arc::downgrade(session),
+                ended: session.lock().ended_tasks(),
+                config: self.config.clone(),
+            };
+            let session = session.clone();
+            let task = self.new_task(task::Home::Process(remote));
+            session.lock().start_task(task.id(), start, &self.config)?;
+            return Ok(task);
+        }
+        let (task, job) = self.prepare_task(start)?;
+        self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| job(cage))??;
+        Ok(task)
     }
 
     #[cfg(feature = "async")]
@@ -80,14 +99,19 @@ impl Sandbox {
         start: Start,
     ) -> Result<(Task, impl FnOnce(&mut Cage<'_>) -> Result<(), Error> + Send + 'static + use<>), Error> {
         let runner = self.runner()?.clone();
+        let task = self.new_task(task::Home::Thread(runner));
+        let (id, live) = (task.id(), task.live());
+        let (sandbox, config) = (self.id, self.config.clone());
+        Ok((task, move |cage: &mut Cage<'_>| cage.start_task(id, sandbox, &config, live, start)))
+    }
+
+    fn new_task(&mut self, home: task::Home) -> Task {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = TaskId(NEXT.fetch_add(1, Ordering::Relaxed));
-        let (sandbox, config, live) = (self.id, self.config.clone(), Arc::<LiveUsage>::default());
         let spent = self.spent;
         let books =
             self.books.get_or_insert_with(|| Arc::new(Mutex::new(Books { calls: spent, tasks: Usage::default() })));
-        let task = Task::new(runner, id, live.clone(), self.lifetime.clone(), books.clone());
-        Ok((task, move |cage: &mut Cage<'_>| cage.start_task(id, sandbox, &config, live, start)))
+        Task::new(home, id, self.lifetime.clone(), books.clone())
     }
 
     /// What a task of an async call printed is the sandbox's.

@@ -66,7 +66,7 @@ impl Sandbox {
     pub fn attack(&mut self, name: &str) -> Result<String, Error> {
         match &mut self.home {
             Home::Process(session) => {
-                let done = session.get_mut().attack(name, &self.budget, &self.config)?;
+                let done = session.lock().attack(name, &self.budget, &self.config)?;
                 Ok(String::from_value(done.result?)?)
             }
             Home::Thread(_) => Err(Error::Setup("there is no worker to attack from".to_owned())),

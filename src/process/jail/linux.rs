@@ -1,6 +1,7 @@
 //! What a worker does to itself, in this order: each step must still be allowed by those before it.
 
 use super::{Ground, JailSpec, Report, Wall, seccomp};
+use crate::runner::fiber::Seat;
 use landlock::{ABI, Access, AccessFs, AccessNet, LandlockStatus, Ruleset, RulesetAttr, RulesetStatus, Scope};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
@@ -44,7 +45,7 @@ fn close_descriptors() -> Result<(), String> {
 }
 
 fn rlimits(spec: &JailSpec, ground: &Ground) -> Result<(), String> {
-    let space = ground.address_space.saturating_add(spec.memory);
+    let space = ground.address_space.saturating_add(spec.memory).saturating_add(u64::from(spec.tasks) * Seat::SPACE);
     for (resource, most) in [
         (libc::RLIMIT_AS, space),
         (libc::RLIMIT_CPU, spec.cpu_seconds),

@@ -93,6 +93,8 @@ impl fmt::Display for Wall {
 pub(crate) struct JailSpec {
     /// Bytes of address space beyond those of a worker that has just come up.
     pub memory: u64,
+    /// Tasks that its sandbox may have at a time.
+    pub tasks: u32,
     /// Seconds of processor time in a worker's life.
     pub cpu_seconds: u64,
     /// For tests of the wall alone: no validator, no source limits, no budgets in the worker.

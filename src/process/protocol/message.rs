@@ -9,6 +9,7 @@ use crate::policy::Policy;
 use crate::process::jail::{JailSpec, Report};
 use crate::usage::Usage;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// One way's messages: variant, payload, kind, cap on the frame.
 macro_rules! messages {
@@ -126,6 +127,7 @@ pub(crate) enum WireMember {
     Constant(Flat),
     /// The host's function of this number.
     Function(u32),
+    Awaitable,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -133,10 +135,14 @@ pub(crate) struct Call {
     /// Counts the calls of a worker, so that a cancel that comes late meets no other call.
     pub number: u64,
     pub budget: Budget,
+    /// Whether it is cancelled before it begins.
+    pub cancelled: bool,
     /// Whether the host has a hook that wants to be asked at checkpoints.
     pub hooked: bool,
     /// Scripts that the host has dropped.
     pub forget: Vec<u64>,
+    /// Tasks that the host has dropped.
+    pub end: Vec<u64>,
     pub op: WireOp,
 }
 
@@ -160,8 +166,32 @@ pub(crate) enum WireOp {
     Reload(WireScript),
     /// Makes the host's function of this number a global.
     SetFunction(String, u32),
+    /// Makes something that can be awaited a global.
+    SetAwaitable(String),
+    /// Makes a task of that number, which calls a global.
+    StartCall {
+        task: u64,
+        name: String,
+        args: Vec<Flat>,
+    },
+    /// Makes a task of that number, which runs a top level.
+    StartRun(u64, WireScript),
+    /// Runs a slice of a task.
+    Resume(Box<WireSlice>),
     /// What a test wants to see stopped: native code of an attacker, in the jail.
     Attack(String),
+}
+
+/// A slice of a task. What it may cost is the budget of the call.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct WireSlice {
+    pub task: u64,
+    /// Instructions and native steps, and script time, until the task is stopped.
+    pub rest: (u64, Duration),
+    /// The limits to name when it is.
+    pub told: Budget,
+    /// For one that awaits.
+    pub reply: Option<HostAnswer>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -182,6 +212,8 @@ pub(crate) struct Done {
     pub output: String,
     /// The worker cannot go on: its interpreter panicked.
     pub last: bool,
+    /// Whether the task whose slice this was is still there.
+    pub left: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -196,14 +228,17 @@ pub(crate) enum HostAnswer {
     Value(Flat),
     /// The arguments are not what it takes.
     Arguments(String),
-    /// Its own error, which the host keeps under this number.
-    Failed {
-        message: String,
-        error: u32,
-        /// What it is to be in the script.
-        exception: ExceptionType,
-    },
+    Failed(HostFailure),
     Panicked,
+}
+
+/// An error of the host's, which the host keeps under this number.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HostFailure {
+    pub message: String,
+    pub error: u32,
+    /// What it is to be in the script.
+    pub exception: ExceptionType,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -5,8 +5,10 @@ use crate::budget::Limit;
 use crate::error::{
     BudgetExceeded, ConversionError, Error, Rejection, ScriptException, SourceLimit, Stopped, SyntaxError, TraceEntry,
 };
+use crate::host::awaitable::Request;
 use crate::host::failure::HostError;
 use crate::process::worker::WireHostError;
+use crate::runner::tasks::Step;
 use crate::usage::Usage;
 use crate::value::Value;
 use parking_lot::Mutex;
@@ -17,16 +19,38 @@ use std::collections::BTreeSet;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Outcome {
     Value(Flat),
-    Syntax { message: String, file: String, line: u32, column: u32 },
+    Syntax {
+        message: String,
+        file: String,
+        line: u32,
+        column: u32,
+    },
     Rejected(Box<WireRejection>),
-    Exception { type_name: String, message: String, traceback: Vec<TraceEntry>, host_error: Option<u32> },
-    Budget { limit: Limit, allowed: u64, used: u64, traceback: Vec<TraceEntry> },
+    Exception {
+        type_name: String,
+        message: String,
+        traceback: Vec<TraceEntry>,
+        host_error: Option<u32>,
+    },
+    Budget {
+        limit: Limit,
+        allowed: u64,
+        used: u64,
+        traceback: Vec<TraceEntry>,
+    },
     Cancelled,
-    Stopped { reason: String, traceback: Vec<TraceEntry> },
+    Stopped {
+        reason: String,
+        traceback: Vec<TraceEntry>,
+    },
     Crashed(String),
     Conversion(String),
     NamesExhausted(u64),
     Setup(String),
+    /// A task's slice is used up.
+    Paused,
+    /// A task waits for what it has asked the host by that name.
+    Awaiting(String, Vec<Flat>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -77,6 +101,38 @@ impl Outcome {
         }
     }
 
+    /// On the worker: how a slice of a task ended.
+    pub(crate) fn of_slice(result: Result<Step, Error>) -> Outcome {
+        match result {
+            Ok(Step::Paused) => Outcome::Paused,
+            Ok(Step::Awaiting(request)) => {
+                Outcome::Awaiting(request.name, request.args.into_iter().map(Flat).collect())
+            }
+            Ok(Step::Done(value)) => Outcome::of(Ok(value)),
+            Err(error) => Outcome::of(Err(error)),
+        }
+    }
+
+    /// Whether only a slice of a task can end so.
+    pub(crate) fn is_of_a_slice(&self) -> bool {
+        matches!(self, Outcome::Paused | Outcome::Awaiting(..))
+    }
+
+    /// On the host: how a slice of a task ended.
+    pub(crate) fn into_step(
+        self,
+        usage: Usage,
+        host_error: impl FnOnce(u32) -> Option<HostError>,
+    ) -> Result<Step, Error> {
+        match self {
+            Outcome::Paused => Ok(Step::Paused),
+            Outcome::Awaiting(name, args) => {
+                Ok(Step::Awaiting(Request { name, args: args.into_iter().map(|arg| arg.0).collect() }))
+            }
+            ended => ended.into_result(usage, host_error).map(Step::Done),
+        }
+    }
+
     /// On the host. `host_error` finds the host's own error by its number.
     pub(crate) fn into_result(
         self,
@@ -111,6 +167,9 @@ impl Outcome {
             Outcome::Conversion(message) => Error::Conversion(ConversionError::new(message)),
             Outcome::NamesExhausted(bytes) => Error::NamesExhausted { bytes },
             Outcome::Setup(message) => Error::Setup(message),
+            Outcome::Paused | Outcome::Awaiting(..) => {
+                Error::Setup("this is not a task, and cannot be left".to_owned())
+            }
         })
     }
 }

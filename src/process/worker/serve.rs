@@ -11,10 +11,14 @@ use crate::process::death::OUT_OF_MEMORY;
 use crate::process::jail::{self, Ground};
 use crate::process::protocol::VERSION;
 use crate::process::protocol::frame::FrameError;
-use crate::process::protocol::message::{Call, Done, FromWorker, Opening, Ready, ToWorker, WireOp, WireScript};
+use crate::process::protocol::message::{
+    Call, Done, FromWorker, Opening, Ready, ToWorker, WireOp, WireScript, WireSlice,
+};
 use crate::process::protocol::outcome::Outcome;
 use crate::runner::cage::{self, Cage, SandboxId};
 use crate::runner::operation::Op;
+use crate::runner::tasks::{Allowance, Start, Stepped, TaskId};
+use crate::runner::world;
 use crate::sandbox::{Config, Provided};
 use crate::script::Script;
 use crate::usage::Usage;
@@ -24,6 +28,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// Takes the first frame, goes into the jail, and serves.
@@ -38,6 +43,9 @@ pub(in crate::process) fn serve(cage: &mut Cage<'_>, ground: &Ground, forked: bo
         let report = Default::default();
         wire.lock().must_send(&FromWorker::Ready(Ready { version: VERSION, report }));
         misunderstood("the host is of another version");
+    }
+    if let Err(error) = cage.make_seats(start.jail.tasks) {
+        super::give_up(&format!("no stacks for {} tasks: {error}", start.jail.tasks));
     }
     let report = match jail::enter(&start.jail, ground, forked) {
         Ok(report) => report,
@@ -153,10 +161,13 @@ impl Worker<'_, '_> {
         for id in &call.forget {
             self.scripts.remove(id);
         }
+        for id in &call.end {
+            self.cage.end_task(TaskId(*id));
+        }
         let cancel = {
             let mut wire = self.wire.lock();
             wire.number = call.number;
-            wire.cancel = Arc::default();
+            wire.cancel = Arc::new(AtomicBool::new(call.cancelled));
             wire.cancel.clone()
         };
         let now = Instant::now();
@@ -175,22 +186,23 @@ impl Worker<'_, '_> {
             observer: None,
         });
         let number = call.number;
-        let done = catch_unwind(AssertUnwindSafe(|| self.perform(call.op, call.budget, config)));
-        let (done, last) = match done {
-            Ok(done) => (done, false),
-            Err(panic) => {
-                let message = crate::runner::panic_message(&*panic);
-                (failed(Error::Crashed { message, usage: Box::default() }), true)
-            }
-        };
-        self.answer(Done { number, result: Outcome::of(done.result), usage: done.usage, output: done.output, last });
+        let done = catch_unwind(AssertUnwindSafe(|| match call.op {
+            WireOp::Resume(slice) => self.resume(*slice, call.budget, &config),
+            op => Done::of(self.perform(op, call.budget, config)),
+        }));
+        let done = done.unwrap_or_else(|panic| {
+            let message = crate::runner::panic_message(&*panic);
+            Done { last: true, ..Done::of(failed(Error::Crashed { message, usage: Box::default() })) }
+        });
+        let last = done.last;
+        self.answer(Done { number, ..done });
         if last {
             std::process::exit(0);
         }
     }
 
     fn answer(&mut self, done: Done) {
-        let (number, usage) = (done.number, done.usage);
+        let (number, usage, left) = (done.number, done.usage, done.left);
         let mut wire = self.wire.lock();
         match wire.send(&FromWorker::Done(Box::new(done))) {
             Ok(()) => {}
@@ -203,9 +215,27 @@ impl Worker<'_, '_> {
                     usage,
                     output: String::new(),
                     last: false,
+                    left,
                 })));
             }
             Err(_) => std::process::exit(0),
+        }
+    }
+
+    /// Runs a slice of a task.
+    fn resume(&mut self, slice: WireSlice, budget: Budget, config: &Config) -> Done {
+        let WireSlice { task, rest, told, reply } = slice;
+        let allowed = Allowance { slice: budget, rest, told };
+        let _running = world::Running::begin(self.cage.vm);
+        self.cage.rewire_task(TaskId(task), config);
+        let Stepped { result, usage, output, left } = self.cage.step_task(TaskId(task), &allowed, wire::reply(reply));
+        Done { number: 0, result: Outcome::of_slice(result), usage, output, last: false, left }
+    }
+
+    fn start(&mut self, task: u64, start: Start, config: &Arc<Config>) -> cage::Done {
+        match self.cage.start_task(TaskId(task), self.sandbox, config, Arc::default(), start) {
+            Ok(()) => answered(Value::None),
+            Err(error) => failed(error),
         }
     }
 
@@ -236,6 +266,18 @@ impl Worker<'_, '_> {
             WireOp::Snapshot => Ok(Op::Snapshot),
             WireOp::Restore(data) => Ok(Op::Restore(data.into_iter().map(|(name, value)| (name, value.0)).collect())),
             WireOp::Reload(script) => self.script(script, &config.policy).map(Op::Reload),
+            WireOp::SetAwaitable(name) => Ok(Op::SetAwaitable(name)),
+            WireOp::StartCall { task, name, args } => {
+                let args = args.into_iter().map(|arg| arg.0).collect();
+                return self.start(task, Start::Call { name, args }, &config);
+            }
+            WireOp::StartRun(task, script) => {
+                return match self.script(script, &config.policy) {
+                    Ok(script) => self.start(task, Start::Run(script), &config),
+                    Err(error) => failed(error),
+                };
+            }
+            WireOp::Resume(_) => misunderstood("a slice that is none"),
             WireOp::Attack(name) => return attack(&name),
         };
         let budget = if self.unguarded { no_budget(budget) } else { budget };
@@ -261,6 +303,14 @@ impl Worker<'_, '_> {
             self.scripts.insert(id, compiled.clone());
         }
         Ok(compiled)
+    }
+}
+
+impl Done {
+    /// Of something else than a slice. Its number is still to be set.
+    fn of(done: cage::Done) -> Done {
+        let cage::Done { result, usage, output } = done;
+        Done { number: 0, result: Outcome::of(result), usage, output, last: false, left: false }
     }
 }
 

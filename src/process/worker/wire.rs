@@ -7,8 +7,11 @@ use crate::host::module::{HostModule, Kind, Member};
 use crate::meter::hook::{HookAction, MeterHook};
 use crate::process::death::PROTOCOL;
 use crate::process::protocol::frame::{self, FrameError, FrameReader};
-use crate::process::protocol::message::{FromWorker, HostAnswer, HostCall, ToWorker, Verdict, WireMember, WireModule};
+use crate::process::protocol::message::{
+    FromWorker, HostAnswer, HostCall, HostFailure, ToWorker, Verdict, WireMember, WireModule,
+};
 use crate::process::protocol::value::Flat;
+use crate::runner::fiber::Reply;
 use crate::usage::Usage;
 use crate::value::Value;
 use parking_lot::Mutex;
@@ -124,6 +127,7 @@ pub(super) fn module(wire: &Arc<Mutex<Wire>>, described: WireModule) -> HostModu
     let members = described.members.into_iter().map(|(name, member)| {
         let kind = match member {
             WireMember::Constant(value) => Kind::Constant(value.0),
+            WireMember::Awaitable => Kind::Awaitable,
             WireMember::Function(number) => Kind::Function { parameters: Vec::new(), function: function(wire, number) },
         };
         Member { name, kind }
@@ -153,13 +157,26 @@ fn ask(
     match wire.next() {
         ToWorker::Answer(HostAnswer::Value(value)) => Ok(value.0),
         ToWorker::Answer(HostAnswer::Arguments(message)) => Err(CallFailure::Arguments(message)),
-        ToWorker::Answer(HostAnswer::Failed { message, error, exception }) => {
-            let error: HostError = Arc::new(WireHostError { message, number: error });
-            Err(CallFailure::Failed(Arc::new(Raise { exception, error })))
-        }
+        ToWorker::Answer(HostAnswer::Failed(failed)) => Err(CallFailure::Failed(error(failed))),
         ToWorker::Answer(HostAnswer::Panicked) => Err(CallFailure::Panicked),
         _ => misunderstood("something else than the answer of a host function"),
     }
+}
+
+/// What a task goes on with.
+pub(super) fn reply(answer: Option<HostAnswer>) -> Reply {
+    match answer {
+        None => Reply::Go,
+        Some(HostAnswer::Value(value)) => Reply::Value(value.0),
+        Some(HostAnswer::Failed(failed)) => Reply::Error(error(failed)),
+        Some(HostAnswer::Arguments(_) | HostAnswer::Panicked) => misunderstood("a task is not answered so"),
+    }
+}
+
+/// The host's error, as far as it is known here.
+fn error(failed: HostFailure) -> HostError {
+    let HostFailure { message, error, exception } = failed;
+    Arc::new(Raise { exception, error: Arc::new(WireHostError { message, number: error }) })
 }
 
 /// The hook of every run in a worker: reports, takes cancels, and asks the host's hook where there is one.

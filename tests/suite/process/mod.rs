@@ -5,6 +5,7 @@ mod deaths;
 #[cfg(target_os = "linux")]
 mod launchers;
 mod long;
+mod tasks;
 #[cfg(target_os = "linux")]
 mod wall;
 

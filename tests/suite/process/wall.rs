@@ -7,6 +7,8 @@ use crate::support::table::CaseTable;
 use crate::support::{assert_none, in_parallel};
 use pycage::Error;
 use pycage::process::{DeathCause, Wall};
+use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// Each power, tried by native code in the worker, ends the worker by a system call that is not on the list.
@@ -221,13 +223,17 @@ tables! { loops catchers native sizes quadratic memory stack compile panics }
 /// Each case, followed by an ordinary script in the same host, which must still work.
 fn hostile(path: &str, extra: &[&str]) {
     let table = CaseTable::read(path);
-    let after = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("after-the-hostile.py");
-    std::fs::write(&after, "40 + 2").unwrap();
+    // Written once: another test may read it at any time.
+    static AFTER: LazyLock<PathBuf> = LazyLock::new(|| {
+        let after = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("after-the-hostile.py");
+        std::fs::write(&after, "40 + 2").unwrap();
+        after
+    });
     let full = extra.is_empty() || std::env::var_os("PYCAGE_FULL").is_some();
     let timeout = if full { TIMEOUT } else { TIMEOUT_UNGUARDED };
     let mut args: Vec<String> = ARGS.iter().chain(extra).map(|arg| (*arg).to_owned()).collect();
     args.extend(table.list("args"));
-    args.extend(["--timeout".to_owned(), timeout.to_string(), "-".to_owned(), after.display().to_string()]);
+    args.extend(["--timeout".to_owned(), timeout.to_string(), "-".to_owned(), AFTER.display().to_string()]);
     let cases = table.entries("case", &["expect"]);
     let ended = in_parallel(&cases, |case| child::pycage(&args, case.source.as_bytes()));
     let mut wrong = Vec::new();
