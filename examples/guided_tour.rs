@@ -19,7 +19,7 @@ static ALLOCATOR: MeteredAlloc = MeteredAlloc::system();
 type Step = fn() -> Result<(), Error>;
 
 fn main() -> Result<(), Error> {
-    let steps: [(&str, Step); 12] = [
+    let steps: [(&str, Step); 13] = [
         ("scripts and values", scripts_and_values),
         ("budgets", budgets),
         ("functions", functions),
@@ -32,6 +32,7 @@ fn main() -> Result<(), Error> {
         ("a frame's worth of calls", frames),
         ("modules and files", modules_and_files),
         ("audit records", audit_records),
+        ("editor stubs", editor_stubs),
     ];
     for (number, (name, step)) in steps.into_iter().enumerate() {
         step()?;
@@ -303,5 +304,24 @@ fn audit_records() -> Result<(), Error> {
     assert_eq!(records[3].outcome.limit.as_deref(), Some("instructions"));
     // A sink that fails is no matter of the script's, and is told.
     assert_eq!(sandbox.audit_failures().count, 0);
+    Ok(())
+}
+
+/// Step 13: what scripts may use, told to editors and type checkers.
+fn editor_stubs() -> Result<(), Error> {
+    let shop = HostModule::new("shop")
+        .function_named("buy", ["item", "count"], |item: &str, count: Option<u32>| format!("{count:?} {item}"))
+        .doc("Answers what was bought.");
+    let mut sandbox = Sandbox::builder().policy(Policy::minimal().grant("math")).module(shop).build()?;
+    sandbox.set("gold", 12)?;
+    sandbox.doc("gold", "What is left to spend.");
+    // `write_to` writes them into a folder: `mypy --config-file FOLDER/mypy.ini plugin.py`.
+    let files = sandbox.stubs().files();
+    let buy = "def buy(item: str, count: int | None = None) -> str:\n    \"\"\"Answers what was bought.\"\"\"\n";
+    assert!(files["typeshed/stdlib/shop.pyi"].ends_with(buy));
+    // They stand in the place of Python's own: what is not granted is not there.
+    assert!(files.contains_key("typeshed/stdlib/math.pyi") && !files.contains_key("typeshed/stdlib/os.pyi"));
+    let builtins = &files["typeshed/stdlib/builtins.pyi"];
+    assert!(builtins.contains("gold: int\n") && !builtins.contains("def eval("));
     Ok(())
 }

@@ -2,11 +2,13 @@
 
 use crate::budget::Budget;
 use crate::error::Error;
+use crate::host::args::HostArg;
 use crate::host::awaitable::Request;
 use crate::host::failure::{CallFailure, ExceptionType, IntoAnswer, Raise};
 use crate::runner::fiber::Reply;
 use crate::runner::tasks::Start;
 use crate::sandbox::Sandbox;
+use crate::stubs::signature::Signature;
 use crate::task::{Progress, Task};
 use crate::value::{FromValue, IntoArgs, Value};
 use std::collections::HashMap;
@@ -46,6 +48,16 @@ pub trait AsyncHostFunction<Args>: Send + Sync + 'static {
     /// drop(started);
     /// ```
     fn call(&self, args: Vec<Value>) -> Pin<Box<dyn Future<Output = Result<Value, CallFailure>> + Send>>;
+
+    /// What it takes, and what its future answers, for stubs.
+    #[doc(hidden)]
+    fn signature() -> Signature
+    where
+        Self: Sized;
+}
+
+pub(crate) fn signature_of<Args, Function: AsyncHostFunction<Args>>(_: &Function) -> fn() -> Signature {
+    Function::signature
 }
 
 macro_rules! async_host_function {
@@ -75,6 +87,13 @@ macro_rules! async_host_function {
                     Ok(self($($arg),*))
                 })();
                 Box::pin(async move { started?.await.into_answer().map_err(CallFailure::Failed) })
+            }
+
+            #[allow(unused_mut)]
+            fn signature() -> Signature {
+                let mut signature = Signature::answering(<Out::Output as IntoAnswer>::type_hint());
+                $(<$arg as HostArg>::describe(&mut signature);)*
+                signature
             }
         }
     };
@@ -196,7 +215,7 @@ impl Sandbox {
         name: &str,
         function: impl AsyncHostFunction<Args>,
     ) -> Result<(), Error> {
-        self.awaitable(name)?;
+        self.set_awaitable(name, signature_of(&function))?;
         self.async_functions.insert(name.to_owned(), Arc::new(move |args| function.call(args)));
         Ok(())
     }

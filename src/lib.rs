@@ -11,6 +11,7 @@
 //! | keep records of what ran, and see what goes on | [`SandboxBuilder::audit`], [`AuditSink`], [`AuditRecord`]; features `json` and `tracing`: [`observability`] |
 //! | let a script run a slice at a time, and await the host | [`Sandbox::start`], [`Task`], [`Progress`], [`Sandbox::awaitable`] |
 //! | exchange values | [`Value`], [`FromValue`], [`IntoValue`], [`IntoArgs`]; [`Callback`] for a script's callables; feature `serde`: [`to_value`], [`from_value`] |
+//! | tell editors and type checkers what scripts may use | [`Sandbox::stubs`], [`Stubs`], [`TypeHint`] |
 //! | keep their state | [`Sandbox::snapshot`], [`Sandbox::restore`], [`Sandbox::reload`] |
 //! | run them without blocking, on any executor (feature `async`) | [`Sandbox`]: `eval_async`, `call_async`, `async_function` |
 //! | spread them over threads, or call many in one go | [`Runner`], [`Runner::with`] |
@@ -50,6 +51,7 @@ mod profile;
 mod runner;
 mod sandbox;
 mod script;
+mod stubs;
 mod task;
 mod usage;
 mod value;
@@ -91,6 +93,10 @@ pub use runner::Runner;
 pub use runner::cage::Cage;
 pub use sandbox::{Isolation, LiveUsageView, Reloaded, Sandbox, SandboxBuilder, Snapshot};
 pub use script::Script;
+pub use stubs::Stubs;
+pub use stubs::hint::TypeHint;
+#[doc(hidden)]
+pub use stubs::signature::Signature;
 pub use task::{Progress, Task};
 pub use usage::Usage;
 pub use value::limits::ValueLimits;

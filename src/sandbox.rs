@@ -31,6 +31,7 @@ use crate::runner::handover::{Looked, NoAnswer};
 use crate::runner::operation::Op;
 use crate::runner::{CallError, Runner};
 use crate::script::Script;
+use crate::stubs::given::{self, Given, Item, ValueHint};
 use crate::task::Books;
 use crate::usage::Usage;
 use crate::value::{FromValue, IntoArgs, IntoValue, Value};
@@ -78,6 +79,8 @@ pub struct Sandbox {
     spent: Usage,
     output: String,
     live: Arc<LiveUsage>,
+    /// What the host has made global, for its stubs.
+    given: Given,
     /// Shared with its tasks, once there were any.
     books: Option<Arc<Mutex<Books>>>,
     #[cfg(feature = "async")]
@@ -335,8 +338,12 @@ impl Sandbox {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn set(&mut self, name: &str, value: impl IntoValue) -> Result<(), Error> {
-        let op = Op::Set(name.to_owned(), value.into_value());
-        self.dispatch(op, self.budget.clone()).map(drop)
+        let hint = given::hint_of(&value);
+        let value = value.into_value();
+        let hint = ValueHint::new(hint, &value);
+        self.dispatch(Op::Set(name.to_owned(), value), self.budget.clone())?;
+        self.given.set(name, Item::Value(hint));
+        Ok(())
     }
 
     /// What scripts have printed since the last time it was taken.
@@ -438,6 +445,18 @@ impl Sandbox {
     /// ```
     pub fn budget(&self) -> &Budget {
         &self.budget
+    }
+
+    pub(crate) fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    pub(crate) fn given(&self) -> &Given {
+        &self.given
+    }
+
+    pub(crate) fn given_mut(&mut self) -> &mut Given {
+        &mut self.given
     }
 
     /// Replaces the budget of calls that are given no other.

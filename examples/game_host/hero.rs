@@ -31,12 +31,15 @@ impl HostObject for Hero {
     const NAME: &'static str = "Hero";
 
     fn members(members: &mut Members<Self>) {
+        members.doc("The hero, whom everyone is after.");
         members
             .field("x", |hero| hero.x)
             .field("hp", |hero| hero.hp)
+            .doc("Hit points left, `max_hp` at most.")
             .field("max_hp", |_| MAX_HP)
             .field("gold", |hero| hero.gold)
             .method("buy_potion", Hero::buy_potion)
+            .doc("Buys a potion and drinks it. Answers how many hit points that gave; without the gold it is a ValueError.")
             .repr(|hero| format!("the hero ({} hp)", hero.hp));
     }
 }

@@ -6,7 +6,10 @@
 //!
 //! ```text
 //! cargo run --release --ignore-rust-version --example game_host [FOLDER]
+//! cargo run --release --ignore-rust-version --example game_host -- --stubs FOLDER
 //! ```
+//!
+//! The second writes stubs of what the game gives, for the editors and type checkers of those who write plugins.
 
 mod bill;
 mod hero;
@@ -30,6 +33,16 @@ static ALLOCATOR: MeteredAlloc = MeteredAlloc::system();
 const FRAMES: u64 = 120;
 
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|first| first == "--stubs") {
+        let folder = std::env::args_os().nth(2).map_or_else(|| PathBuf::from("stubs"), PathBuf::from);
+        return match write_stubs(&folder) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("game_host: {}: {error}", folder.display());
+                ExitCode::FAILURE
+            }
+        };
+    }
     let folder = std::env::args_os()
         .nth(1)
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/game_host/plugins"), PathBuf::from);
@@ -50,6 +63,11 @@ struct Played {
     name: String,
     state: State,
     bill: Bill,
+}
+
+fn write_stubs(folder: &Path) -> io::Result<()> {
+    let sandbox = plugin::furnished(&World::default().hero_handle()).map_err(io::Error::other)?;
+    sandbox.stubs().write_to(folder)
 }
 
 /// Plays a whole game, the story going to `out`.

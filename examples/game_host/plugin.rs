@@ -61,6 +61,15 @@ fn tick_budget() -> Budget {
         .timeout(Duration::from_millis(500))
 }
 
+/// A sandbox with what the game gives to plugins.
+pub fn furnished(hero: &Handle<Hero>) -> Result<Sandbox, Error> {
+    let mut sandbox = Sandbox::builder().budget(tick_budget()).build()?;
+    sandbox.set("hero", hero.clone())?;
+    sandbox.awaitable("sleep")?;
+    sandbox.doc("sleep", "In a story: goes on after so many frames.");
+    Ok(sandbox)
+}
+
 impl Plugin {
     /// Reads a plugin and runs its top level. One that fails is there as well, switched off, with what is wrong.
     pub fn load(file: &Path, hero: &Handle<Hero>) -> io::Result<(Plugin, Option<String>)> {
@@ -139,9 +148,7 @@ impl Plugin {
 
     /// Runs the top level in a new sandbox. A script is compiled once, for any number of sandboxes.
     fn restart(&mut self) -> Result<(), Error> {
-        let mut sandbox = Sandbox::builder().budget(tick_budget()).build()?;
-        sandbox.set("hero", self.hero.clone())?;
-        sandbox.awaitable("sleep")?;
+        let mut sandbox = furnished(&self.hero)?;
         let ran = match &self.script {
             Some(script) => sandbox.run_with::<Value>(script, tick_budget()),
             None => return Ok(()),

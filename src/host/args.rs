@@ -3,6 +3,8 @@
 use crate::error::ConversionError;
 use crate::host::failure::CallFailure;
 use crate::host::{convert, gate};
+use crate::stubs::hint::TypeHint;
+use crate::stubs::signature::{ParameterKind, Signature};
 use crate::value::{FromValue, Value};
 use rustpython_vm::builtins::PyStr;
 use rustpython_vm::{PyObjectRef, VirtualMachine};
@@ -41,6 +43,10 @@ pub trait HostArg {
     /// Takes it from the call.
     #[doc(hidden)]
     fn take<'a>(args: &mut Arguments<'a>) -> Result<Self::Item<'a>, CallFailure>;
+
+    /// Says what it is, for stubs.
+    #[doc(hidden)]
+    fn describe(signature: &mut Signature);
 }
 
 /// The rest of the positional arguments of a call: Python's `*args`.
@@ -93,6 +99,10 @@ impl<T: FromValue + Default> FromValue for OrDefault<T> {
 
     fn missing() -> Option<Self> {
         Some(OrDefault(T::default()))
+    }
+
+    fn type_hint() -> TypeHint {
+        T::type_hint()
     }
 }
 
@@ -325,6 +335,11 @@ impl<T: FromValue> HostArg for T {
             None => T::missing().ok_or_else(|| args.missing()),
         }
     }
+
+    fn describe(signature: &mut Signature) {
+        let kind = if T::missing().is_some() { ParameterKind::Optional } else { ParameterKind::Required };
+        signature.push(kind, T::type_hint());
+    }
 }
 
 /// Borrowed from the script for the time of the call: nothing is copied.
@@ -358,6 +373,10 @@ impl HostArg for &str {
         }
         Ok(text)
     }
+
+    fn describe(signature: &mut Signature) {
+        signature.push(ParameterKind::Required, TypeHint::new("str"));
+    }
 }
 
 impl<T: FromValue> HostArg for Rest<T> {
@@ -375,6 +394,10 @@ impl<T: FromValue> HostArg for Rest<T> {
         }
         Ok(Rest(values))
     }
+
+    fn describe(signature: &mut Signature) {
+        signature.push(ParameterKind::Rest, T::type_hint());
+    }
 }
 
 impl<T: FromValue> HostArg for Kwargs<T> {
@@ -391,5 +414,9 @@ impl<T: FromValue> HostArg for Kwargs<T> {
             values.insert(name.to_owned(), args.read(value, || format!("argument '{name}'"))?);
         }
         Ok(Kwargs(values))
+    }
+
+    fn describe(signature: &mut Signature) {
+        signature.push(ParameterKind::Keywords, T::type_hint());
     }
 }

@@ -8,6 +8,7 @@ use crate::host::failure::CallFailure;
 use crate::host::{callback_call, scope_state};
 use crate::meter::fuel;
 use crate::meter::hook::Cancel;
+use crate::stubs::signature::Signature;
 use crate::usage::Usage;
 use crate::value::{FromValue, IntoArgs};
 use std::any::Any;
@@ -168,4 +169,7 @@ impl HostArg for CallContext<'_> {
         };
         Ok(CallContext { caller, data, lent: args.lent, local: PhantomData })
     }
+
+    /// No argument of the script's.
+    fn describe(_signature: &mut Signature) {}
 }

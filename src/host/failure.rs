@@ -1,5 +1,6 @@
 //! What a host function answers, and how it fails.
 
+use crate::stubs::hint::TypeHint;
 use crate::value::{IntoValue, Value};
 use std::error::Error as StdError;
 use std::fmt;
@@ -62,6 +63,20 @@ pub trait IntoAnswer {
     /// assert_eq!(Err::<i64, _>("no").into_answer().unwrap_err().to_string(), "no");
     /// ```
     fn into_answer(self) -> Result<Value, HostError>;
+
+    /// How Python writes the type of the answer, see [`IntoValue::type_hint`].
+    ///
+    /// ```
+    /// use pycage::IntoAnswer;
+    ///
+    /// assert_eq!(<Result<Option<i64>, String> as IntoAnswer>::type_hint().to_string(), "int | None");
+    /// ```
+    fn type_hint() -> TypeHint
+    where
+        Self: Sized,
+    {
+        TypeHint::any()
+    }
 }
 
 impl<T: IntoValue> IntoAnswer for T {
@@ -69,12 +84,20 @@ impl<T: IntoValue> IntoAnswer for T {
     fn into_answer(self) -> Result<Value, HostError> {
         Ok(self.into_value())
     }
+
+    fn type_hint() -> TypeHint {
+        <T as IntoValue>::type_hint()
+    }
 }
 
 impl<T: IntoValue, E: Into<Box<dyn StdError + Send + Sync>>> IntoAnswer for Result<T, E> {
     #[inline]
     fn into_answer(self) -> Result<Value, HostError> {
         self.map(T::into_value).map_err(|error| HostError::from(error.into()))
+    }
+
+    fn type_hint() -> TypeHint {
+        <T as IntoValue>::type_hint()
     }
 }
 

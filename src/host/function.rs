@@ -3,6 +3,7 @@
 use crate::host::args::{Arguments, HostArg};
 use crate::host::failure::{CallFailure, IntoAnswer};
 use crate::host::gate;
+use crate::stubs::signature::Signature;
 use crate::value::Value;
 use rustpython_vm::builtins::PyType;
 use rustpython_vm::class::{PyClassImpl, StaticType};
@@ -67,6 +68,12 @@ pub trait HostFunction<Args>: Send {
     /// Takes the arguments and calls the closure.
     #[doc(hidden)]
     fn invoke(&self, args: &mut Arguments<'_>) -> Result<Value, CallFailure>;
+
+    /// What it takes and answers, for stubs.
+    #[doc(hidden)]
+    fn signature() -> Signature
+    where
+        Self: Sized;
 }
 
 /// [`HostFunction`]s that may change what they have captured. They can be lent by
@@ -90,6 +97,12 @@ pub trait HostFunctionMut<Args>: Send {
     /// Takes the arguments and calls the closure.
     #[doc(hidden)]
     fn invoke_mut(&mut self, args: &mut Arguments<'_>) -> Result<Value, CallFailure>;
+
+    /// What it takes and answers, for stubs.
+    #[doc(hidden)]
+    fn signature() -> Signature
+    where
+        Self: Sized;
 }
 
 macro_rules! host_function {
@@ -106,6 +119,13 @@ macro_rules! host_function {
                 args.finish()?;
                 args.run(|| self($($arg),*).into_answer())?.map_err(CallFailure::Failed)
             }
+
+            #[allow(unused_mut)]
+            fn signature() -> Signature {
+                let mut signature = Signature::answering(Answer::type_hint());
+                $($arg::describe(&mut signature);)*
+                signature
+            }
         }
 
         impl<Function, Answer, $($arg: HostArg),*> HostFunctionMut<fn($($arg),*) -> Answer> for Function
@@ -119,6 +139,13 @@ macro_rules! host_function {
                 args.finish()?;
                 args.run(|| self($($arg),*).into_answer())?.map_err(CallFailure::Failed)
             }
+
+            #[allow(unused_mut)]
+            fn signature() -> Signature {
+                let mut signature = Signature::answering(Answer::type_hint());
+                $($arg::describe(&mut signature);)*
+                signature
+            }
         }
     };
 }
@@ -131,6 +158,11 @@ host_function!(A B C D E);
 host_function!(A B C D E F);
 host_function!(A B C D E F G);
 host_function!(A B C D E F G H);
+
+/// How a function is described.
+pub(crate) fn signature_of<Args, Function: HostFunction<Args>>(_: &Function) -> fn() -> Signature {
+    Function::signature
+}
 
 /// A host function without its types.
 pub(crate) type Erased = Arc<dyn Fn(&mut Arguments<'_>) -> Result<Value, CallFailure> + Send + Sync>;

@@ -13,6 +13,7 @@ use crate::host::function::{Erased, HostFunctionMut};
 use crate::host::object::slot::Slot;
 use crate::host::object::{AnyObject, Body, HostObject, Lent, new_class};
 use crate::sandbox::Sandbox;
+use crate::stubs::signature::Signature;
 use crate::value::Value;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -108,6 +109,7 @@ impl<'env> Scope<'_, 'env> {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn function<Args>(&mut self, name: &str, mut function: impl HostFunctionMut<Args> + 'env) -> Result<(), Error> {
+        let signature = signature_of(&function);
         let function: LentFunction<'env> = Box::new(move |args: &mut Arguments<'_>| function.invoke_mut(args));
         // SAFETY: as in `object`: the slot made here is the one way to the closure, and is emptied before `'env` ends.
         let function = unsafe { std::mem::transmute::<LentFunction<'env>, LentFunction<'static>>(function) };
@@ -123,7 +125,7 @@ impl<'env> Scope<'_, 'env> {
             let message = why.message(&format!("function {title}"));
             Err(CallFailure::Failed(Arc::new(Raise::new(ExceptionType::ReferenceError, message))))
         });
-        self.sandbox.set_erased(name, Vec::new(), erased)
+        self.sandbox.set_erased(name, Vec::new(), signature, erased)
     }
 
     /// Takes everything back. Waits for what runs on another thread at this moment.
@@ -133,6 +135,10 @@ impl<'env> Scope<'_, 'env> {
         let functions: Vec<_> = self.functions.iter().map(|function| function.revoke()).collect();
         drop((objects, functions));
     }
+}
+
+fn signature_of<Args, Function: HostFunctionMut<Args>>(_: &Function) -> fn() -> Signature {
+    Function::signature
 }
 
 impl Drop for Scope<'_, '_> {

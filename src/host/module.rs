@@ -5,8 +5,13 @@ use crate::error::Error;
 use crate::guard::facade::ModuleFacade;
 use crate::host::function::{self, Erased, HostFunction, NewFunction};
 use crate::host::{awaitable, convert};
+use crate::stubs::classes::Classes;
+use crate::stubs::given::{self, Item, ValueHint};
+use crate::stubs::python;
+use crate::stubs::signature::Signature;
 use crate::value::{IntoValue, Value};
 use rustpython_vm::{PyObjectRef, PyRef, PyResult, VirtualMachine};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -48,12 +53,22 @@ use std::fmt;
 pub struct HostModule {
     pub(crate) name: String,
     pub(crate) members: Vec<Member>,
+    pub(crate) doc: Cow<'static, str>,
 }
 
 #[derive(Clone)]
 pub(crate) struct Member {
     pub name: String,
     pub kind: Kind,
+    /// What it is to stubs. A worker has no need of it.
+    pub item: Option<Item>,
+    pub doc: Cow<'static, str>,
+}
+
+impl Member {
+    pub(crate) fn new(name: String, kind: Kind, item: Option<Item>) -> Self {
+        Member { name, kind, item, doc: Cow::Borrowed("") }
+    }
 }
 
 #[derive(Clone)]
@@ -80,7 +95,7 @@ impl HostModule {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn new(name: impl Into<String>) -> Self {
-        HostModule { name: name.into(), members: Vec::new() }
+        HostModule { name: name.into(), members: Vec::new(), doc: Cow::Borrowed("") }
     }
 
     /// The name that scripts import it by.
@@ -103,7 +118,10 @@ impl HostModule {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn constant(self, name: impl Into<String>, value: impl IntoValue) -> Self {
-        self.with(name, Kind::Constant(value.into_value()))
+        let hint = given::hint_of(&value);
+        let value = value.into_value();
+        let item = Item::Value(ValueHint::new(hint, &value));
+        self.with(name, Kind::Constant(value), item)
     }
 
     /// Adds a function, as [`Sandbox::function`](crate::Sandbox::function) makes one a global.
@@ -121,7 +139,8 @@ impl HostModule {
         name: impl Into<String>,
         function: impl HostFunction<Args> + Sync + 'static,
     ) -> Self {
-        self.with(name, Kind::Function { parameters: Vec::new(), function: function::erase(function) })
+        let item = Item::Function { parameters: Vec::new(), signature: function::signature_of(&function) };
+        self.with(name, Kind::Function { parameters: Vec::new(), function: function::erase(function) }, item)
     }
 
     /// Adds a function whose parameters have names, so that scripts can pass keywords.
@@ -142,8 +161,9 @@ impl HostModule {
         parameters: impl IntoIterator<Item = Name>,
         function: impl HostFunction<Args> + Sync + 'static,
     ) -> Self {
-        let parameters = parameters.into_iter().map(Into::into).collect();
-        self.with(name, Kind::Function { parameters, function: function::erase(function) })
+        let parameters: Vec<String> = parameters.into_iter().map(Into::into).collect();
+        let item = Item::Function { parameters: parameters.clone(), signature: function::signature_of(&function) };
+        self.with(name, Kind::Function { parameters, function: function::erase(function) }, item)
     }
 
     /// Adds a function that scripts await in a [`Task`](crate::Task), as [`Sandbox::awaitable`](crate::Sandbox::awaitable)
@@ -165,7 +185,7 @@ impl HostModule {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn awaitable(self, name: impl Into<String>) -> Self {
-        self.with(name, Kind::Awaitable)
+        self.with(name, Kind::Awaitable, Item::Awaitable(Signature::unknown))
     }
 
     /// Adds a closure that answers a future, which scripts await in [`Sandbox::call_async`](crate::Sandbox::call_async) and
@@ -191,12 +211,52 @@ impl HostModule {
         name: impl Into<String>,
         function: impl crate::AsyncHostFunction<Args>,
     ) -> Self {
-        self.with(name, Kind::Async(std::sync::Arc::new(move |args| function.call(args))))
+        let item = Item::Awaitable(crate::future::signature_of(&function));
+        self.with(name, Kind::Async(std::sync::Arc::new(move |args| function.call(args))), item)
     }
 
-    fn with(mut self, name: impl Into<String>, kind: Kind) -> Self {
-        self.members.push(Member { name: name.into(), kind });
+    fn with(mut self, name: impl Into<String>, kind: Kind, item: Item) -> Self {
+        self.members.push(Member::new(name.into(), kind, Some(item)));
         self
+    }
+
+    /// Documents the member that was added last, or the module where it stands first, for
+    /// [`Sandbox::stubs`](crate::Sandbox::stubs).
+    ///
+    /// ```
+    /// use pycage::{HostModule, Sandbox};
+    ///
+    /// let dice = HostModule::new("dice")
+    ///     .doc("Chance.")
+    ///     .function_named("roll", ["sides"], |sides: u32| sides / 2 + 1)
+    ///     .doc("Always the same.");
+    /// let files = Sandbox::builder().module(dice).build()?.stubs().files();
+    /// let stub = &files["typeshed/stdlib/dice.pyi"];
+    /// assert!(stub.starts_with("\"\"\"Chance.\"\"\"\n"));
+    /// assert!(stub.ends_with("def roll(sides: int) -> int:\n    \"\"\"Always the same.\"\"\"\n"));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    pub fn doc(mut self, doc: impl Into<Cow<'static, str>>) -> Self {
+        match self.members.last_mut() {
+            Some(member) => member.doc = doc.into(),
+            None => self.doc = doc.into(),
+        }
+        self
+    }
+
+    /// The module in a checker's eyes.
+    pub(crate) fn stub(&self, classes: &mut Classes) -> String {
+        let mut text = String::new();
+        if !self.doc.trim().is_empty() {
+            text += &python::docstring(&self.doc, "");
+        }
+        text += "from typing import Any, Awaitable, Callable, Final\n\n";
+        for member in &self.members {
+            if let Some(item) = &member.item {
+                text += &item.write(&member.name, &member.doc, true, classes);
+            }
+        }
+        text
     }
 
     /// Whether scripts can use all of it.
@@ -208,7 +268,7 @@ impl HostModule {
             );
         }
         let mut seen = BTreeSet::new();
-        for Member { name, kind } in &self.members {
+        for Member { name, kind, .. } in &self.members {
             if !identifier(name) {
                 return refuse(format!("a script cannot write '{name}' behind a dot; use a public identifier"));
             }

@@ -238,22 +238,52 @@ impl<'vm> Cage<'vm> {
     /// The public names of a module that a policy grants.
     #[cfg(feature = "test-hooks")]
     pub(crate) fn module_names(&mut self, module: &str, config: &Arc<Config>) -> Result<Vec<String>, Error> {
+        self.look_into(module, config, |facade, _| facade.names())
+    }
+
+    /// The classes among them, with what a script may ask each, or an instance of it, for by name.
+    #[cfg(feature = "test-hooks")]
+    pub(crate) fn module_classes(
+        &mut self,
+        module: &str,
+        config: &Arc<Config>,
+    ) -> Result<Vec<(String, Vec<String>)>, Error> {
+        use crate::guard::names;
+        use rustpython_vm::builtins::PyType;
+        self.look_into(module, config, |facade, vm| {
+            let classes = facade.names().into_iter().filter_map(|name| {
+                let member = facade.as_object().get_attr(vm.ctx.intern_str(name.as_str()), vm).ok()?;
+                let class = member.downcast::<PyType>().ok()?;
+                let line = class.mro_collect();
+                let names = line.iter().flat_map(|class| class.attributes().interned_names(&vm.ctx));
+                let names = names.map(|name| name.as_str().to_owned()).filter(|name| names::attribute(name));
+                Some((name, names.collect()))
+            });
+            classes.collect()
+        })
+    }
+
+    #[cfg(feature = "test-hooks")]
+    fn look_into<R>(
+        &mut self,
+        module: &str,
+        config: &Arc<Config>,
+        look: impl FnOnce(&rustpython_vm::Py<crate::guard::facade::ModuleFacade>, &VirtualMachine) -> R,
+    ) -> Result<R, Error> {
         use crate::modules::table::Asker;
         let vm = self.vm;
         let _running = world::Running::begin(vm);
         let table = self.ground.new_modules(config, vm)?;
         let mut run = Run::new(config.cancel.0.clone(), None, Arc::default());
         run.begin(&Budget::default(), None, Clock::started());
-        let names = fuel::metered(run, || {
-            table
-                .as_ref()
-                .and_then(|table| table.import(module, &Asker::Script, vm).ok().flatten())
-                .map(|facade| facade.names())
+        let seen = fuel::metered(run, || {
+            let facade = table.as_ref().and_then(|table| table.import(module, &Asker::Script, vm).ok().flatten());
+            facade.map(|facade| look(&facade, vm))
         });
         if let Some(table) = &table {
             table.clear();
         }
-        names.result.ok_or_else(|| Error::Setup(format!("the module '{module}' cannot be imported")))
+        seen.result.ok_or_else(|| Error::Setup(format!("the module '{module}' cannot be imported")))
     }
 
     /// Plants the canary, see [`Runner::plant_canary`](crate::Runner::plant_canary).

@@ -11,6 +11,7 @@ use crate::observe::audit::{AuditPolicy, AuditSink};
 use crate::policy::Policy;
 use crate::runner::cage::SandboxId;
 use crate::runner::{CallError, Runner};
+use crate::stubs::given::Given;
 use crate::usage::Usage;
 use parking_lot::Mutex;
 use std::any::Any;
@@ -369,6 +370,7 @@ impl SandboxBuilder {
             spent: Usage::default(),
             output: String::new(),
             live: Arc::default(),
+            given: Given::default(),
             books: None,
             #[cfg(feature = "async")]
             async_functions,

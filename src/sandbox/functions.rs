@@ -6,6 +6,8 @@ use crate::error::Error;
 use crate::host::callback::Callback;
 use crate::host::function::{self, Erased, HostFunction, NewFunction};
 use crate::runner::operation::Op;
+use crate::stubs::given::Item;
+use crate::stubs::signature::Signature;
 use crate::usage::Usage;
 use crate::value::{FromValue, IntoArgs};
 
@@ -28,7 +30,7 @@ impl Sandbox {
         name: &str,
         function: impl HostFunction<Args> + Sync + 'static,
     ) -> Result<(), Error> {
-        self.set_erased(name, Vec::new(), function::erase(function))
+        self.set_erased(name, Vec::new(), function::signature_of(&function), function::erase(function))
     }
 
     /// [`Sandbox::function`], with names for the parameters, in order, by which a script can pass them as keywords. A
@@ -56,7 +58,7 @@ impl Sandbox {
         function: impl HostFunction<Args> + Sync + 'static,
     ) -> Result<(), Error> {
         let parameters = parameters.into_iter().map(Into::into).collect();
-        self.set_erased(name, parameters, function::erase(function))
+        self.set_erased(name, parameters, function::signature_of(&function), function::erase(function))
     }
 
     /// Calls a callable of the script that the host holds, see [`Callback`].
@@ -118,11 +120,26 @@ impl Sandbox {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn awaitable(&mut self, name: &str) -> Result<(), Error> {
-        self.dispatch(Op::SetAwaitable(name.to_owned()), self.budget.clone()).map(drop)
+        self.set_awaitable(name, Signature::unknown)
     }
 
-    pub(crate) fn set_erased(&mut self, name: &str, parameters: Vec<String>, function: Erased) -> Result<(), Error> {
+    pub(crate) fn set_awaitable(&mut self, name: &str, signature: fn() -> Signature) -> Result<(), Error> {
+        self.dispatch(Op::SetAwaitable(name.to_owned()), self.budget.clone())?;
+        self.given.set(name, Item::Awaitable(signature));
+        Ok(())
+    }
+
+    pub(crate) fn set_erased(
+        &mut self,
+        name: &str,
+        parameters: Vec<String>,
+        signature: fn() -> Signature,
+        function: Erased,
+    ) -> Result<(), Error> {
+        let item = Item::Function { parameters: parameters.clone(), signature };
         let op = Op::SetFunction(NewFunction { name: name.to_owned(), parameters, function });
-        self.dispatch(op, self.budget.clone()).map(drop)
+        self.dispatch(op, self.budget.clone())?;
+        self.given.set(name, item);
+        Ok(())
     }
 }

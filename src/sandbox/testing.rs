@@ -46,6 +46,17 @@ impl Sandbox {
         self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.module_names(&module, &config))?
     }
 
+    /// The classes of a granted module, each with the names that a script may ask it for, for this crate's tests of its
+    /// stubs.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when it is not granted.
+    #[doc(hidden)]
+    pub fn module_classes(&self, module: &str) -> Result<Vec<(String, Vec<String>)>, Error> {
+        let (module, config) = (module.to_owned(), self.config.clone());
+        self.runner()?.call(COMPILE_PATIENCE, Arc::default(), move |cage, _| cage.module_classes(&module, &config))?
+    }
+
     /// What the sandbox's globals lead to that no script may hold: an object of the interpreter's own, or one of another
     /// sandbox on the same runner. For this crate's tests: never in a host.
     ///

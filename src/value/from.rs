@@ -3,6 +3,7 @@
 use super::Value;
 use crate::error::ConversionError;
 use crate::host::callback::Callback;
+use crate::stubs::hint::TypeHint;
 use num_bigint::BigInt;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
@@ -53,6 +54,18 @@ pub trait FromValue: Sized {
     fn missing() -> Option<Self> {
         None
     }
+
+    /// How Python writes the type of what this converts from, for [`Sandbox::stubs`](crate::Sandbox::stubs). `Any` unless
+    /// it is said.
+    ///
+    /// ```
+    /// use pycage::FromValue;
+    ///
+    /// assert_eq!(<Option<Vec<u8>> as FromValue>::type_hint().to_string(), "list[int] | tuple[int, ...] | bytes | None");
+    /// ```
+    fn type_hint() -> TypeHint {
+        TypeHint::any()
+    }
 }
 
 fn mismatch<T>(wanted: &str, got: &Value) -> Result<T, ConversionError> {
@@ -72,6 +85,10 @@ impl FromValue for () {
             other => mismatch("None", &other),
         }
     }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::none()
+    }
 }
 
 impl FromValue for bool {
@@ -80,6 +97,10 @@ impl FromValue for bool {
             Value::Bool(bool) => Ok(bool),
             other => mismatch("bool", &other),
         }
+    }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::new("bool")
     }
 }
 
@@ -94,6 +115,10 @@ macro_rules! from_int {
                     other => mismatch("int", &other),
                 }
             }
+
+            fn type_hint() -> TypeHint {
+                TypeHint::new("int")
+            }
         }
     )*};
 }
@@ -107,6 +132,10 @@ impl FromValue for BigInt {
             other => mismatch("int", &other),
         }
     }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::new("int")
+    }
 }
 
 impl FromValue for f64 {
@@ -118,11 +147,19 @@ impl FromValue for f64 {
             other => mismatch("float", &other),
         }
     }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::new("float")
+    }
 }
 
 impl FromValue for f32 {
     fn from_value(value: Value) -> Result<Self, ConversionError> {
         f64::from_value(value).map(|float| float as f32)
+    }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::new("float")
     }
 }
 
@@ -132,6 +169,10 @@ impl FromValue for String {
             Value::Str(text) => Ok(text),
             other => mismatch("str", &other),
         }
+    }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::new("str")
     }
 }
 
@@ -144,6 +185,10 @@ impl FromValue for char {
             _ => Err(ConversionError::new("expected a str of one character")),
         }
     }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::new("str")
+    }
 }
 
 impl FromValue for Callback {
@@ -152,6 +197,10 @@ impl FromValue for Callback {
             Value::Function(callback) => Ok(callback),
             other => mismatch("a callable", &other),
         }
+    }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::new("Callable[..., Any]")
     }
 }
 
@@ -166,6 +215,10 @@ impl<T: FromValue> FromValue for Option<T> {
     fn missing() -> Option<Self> {
         Some(None)
     }
+
+    fn type_hint() -> TypeHint {
+        T::type_hint().or(TypeHint::none())
+    }
 }
 
 /// From a list or a tuple; `Vec<u8>` also takes a list of small ints, bytes are `Bytes` in [`Value`] and convert too.
@@ -176,6 +229,13 @@ impl<T: FromValue> FromValue for Vec<T> {
             Value::Bytes(bytes) => bytes.into_iter().map(|byte| T::from_value(Value::Int(byte.into()))).collect(),
             other => mismatch("list", &other),
         }
+    }
+
+    fn type_hint() -> TypeHint {
+        let item = T::type_hint();
+        let listed = TypeHint::generic("list", [item.clone()])
+            .or(TypeHint::generic("tuple", [item.clone(), TypeHint::new("...")]));
+        if item.is("int") { listed.or(TypeHint::new("bytes")) } else { listed }
     }
 }
 
@@ -190,12 +250,24 @@ impl<K: FromValue + Eq + Hash, V: FromValue> FromValue for HashMap<K, V> {
     fn from_value(value: Value) -> Result<Self, ConversionError> {
         items_of(value)?.into_iter().map(|(key, value)| Ok((K::from_value(key)?, V::from_value(value)?))).collect()
     }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::generic("dict", [K::type_hint(), V::type_hint()])
+    }
 }
 
 impl<K: FromValue + Ord, V: FromValue> FromValue for BTreeMap<K, V> {
     fn from_value(value: Value) -> Result<Self, ConversionError> {
         items_of(value)?.into_iter().map(|(key, value)| Ok((K::from_value(key)?, V::from_value(value)?))).collect()
     }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::generic("dict", [K::type_hint(), V::type_hint()])
+    }
+}
+
+fn set_of(item: TypeHint) -> TypeHint {
+    TypeHint::generic("set", [item.clone()]).or(TypeHint::generic("frozenset", [item]))
 }
 
 fn members_of(value: Value) -> Result<Vec<Value>, ConversionError> {
@@ -209,11 +281,19 @@ impl<T: FromValue + Eq + Hash> FromValue for HashSet<T> {
     fn from_value(value: Value) -> Result<Self, ConversionError> {
         members_of(value)?.into_iter().map(T::from_value).collect()
     }
+
+    fn type_hint() -> TypeHint {
+        set_of(T::type_hint())
+    }
 }
 
 impl<T: FromValue + Ord> FromValue for BTreeSet<T> {
     fn from_value(value: Value) -> Result<Self, ConversionError> {
         members_of(value)?.into_iter().map(T::from_value).collect()
+    }
+
+    fn type_hint() -> TypeHint {
+        set_of(T::type_hint())
     }
 }
 
@@ -231,6 +311,11 @@ macro_rules! from_tuple {
                     ))),
                     other => mismatch("tuple", &other),
                 }
+            }
+
+            fn type_hint() -> TypeHint {
+                TypeHint::generic("tuple", [$($name::type_hint()),*])
+                    .or(TypeHint::generic("list", [TypeHint::any()]))
             }
         }
     };

@@ -2,6 +2,7 @@
 
 use super::Value;
 use crate::host::callback::Callback;
+use crate::stubs::hint::TypeHint;
 use num_bigint::BigInt;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -29,6 +30,21 @@ pub trait IntoValue {
     /// assert_eq!(Point(3, 4).into_value().to_string(), "(3, 4)");
     /// ```
     fn into_value(self) -> Value;
+
+    /// How Python writes the type of what this becomes, for [`Sandbox::stubs`](crate::Sandbox::stubs). `Any` unless it is
+    /// said.
+    ///
+    /// ```
+    /// use pycage::IntoValue;
+    ///
+    /// assert_eq!(<Vec<(i64, Option<f64>)> as IntoValue>::type_hint().to_string(), "list[tuple[int, float | None]]");
+    /// ```
+    fn type_hint() -> TypeHint
+    where
+        Self: Sized,
+    {
+        TypeHint::any()
+    }
 }
 
 impl IntoValue for Value {
@@ -41,11 +57,19 @@ impl IntoValue for () {
     fn into_value(self) -> Value {
         Value::None
     }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::none()
+    }
 }
 
 impl IntoValue for bool {
     fn into_value(self) -> Value {
         Value::Bool(self)
+    }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::new("bool")
     }
 }
 
@@ -57,6 +81,10 @@ macro_rules! into_int {
                     Ok(int) => Value::Int(int),
                     Err(_) => Value::BigInt(BigInt::from(self)),
                 }
+            }
+
+            fn type_hint() -> TypeHint {
+                TypeHint::new("int")
             }
         }
     )*};
@@ -70,11 +98,19 @@ impl IntoValue for BigInt {
             Err(_) => Value::BigInt(self),
         }
     }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::new("int")
+    }
 }
 
 impl IntoValue for f64 {
     fn into_value(self) -> Value {
         Value::Float(self)
+    }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::new("float")
     }
 }
 
@@ -82,11 +118,19 @@ impl IntoValue for f32 {
     fn into_value(self) -> Value {
         Value::Float(self.into())
     }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::new("float")
+    }
 }
 
 impl IntoValue for String {
     fn into_value(self) -> Value {
         Value::Str(self)
+    }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::new("str")
     }
 }
 
@@ -94,11 +138,19 @@ impl IntoValue for &str {
     fn into_value(self) -> Value {
         Value::Str(self.to_owned())
     }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::new("str")
+    }
 }
 
 impl IntoValue for char {
     fn into_value(self) -> Value {
         Value::Str(self.to_string())
+    }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::new("str")
     }
 }
 
@@ -106,11 +158,19 @@ impl IntoValue for &[u8] {
     fn into_value(self) -> Value {
         Value::Bytes(self.to_vec())
     }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::new("bytes")
+    }
 }
 
 impl IntoValue for Callback {
     fn into_value(self) -> Value {
         Value::Function(self)
+    }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::new("Callable[..., Any]")
     }
 }
 
@@ -118,11 +178,19 @@ impl<T: IntoValue> IntoValue for Option<T> {
     fn into_value(self) -> Value {
         self.map_or(Value::None, T::into_value)
     }
+
+    fn type_hint() -> TypeHint {
+        T::type_hint().or(TypeHint::none())
+    }
 }
 
 impl<T: IntoValue> IntoValue for Vec<T> {
     fn into_value(self) -> Value {
         Value::List(self.into_iter().map(T::into_value).collect())
+    }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::generic("list", [T::type_hint()])
     }
 }
 
@@ -130,11 +198,19 @@ impl<T: IntoValue, const N: usize> IntoValue for [T; N] {
     fn into_value(self) -> Value {
         Value::List(self.into_iter().map(T::into_value).collect())
     }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::generic("list", [T::type_hint()])
+    }
 }
 
 impl<K: IntoValue, V: IntoValue, S> IntoValue for HashMap<K, V, S> {
     fn into_value(self) -> Value {
         Value::Dict(self.into_iter().map(|(key, value)| (key.into_value(), value.into_value())).collect())
+    }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::generic("dict", [K::type_hint(), V::type_hint()])
     }
 }
 
@@ -142,17 +218,29 @@ impl<K: IntoValue, V: IntoValue> IntoValue for BTreeMap<K, V> {
     fn into_value(self) -> Value {
         Value::Dict(self.into_iter().map(|(key, value)| (key.into_value(), value.into_value())).collect())
     }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::generic("dict", [K::type_hint(), V::type_hint()])
+    }
 }
 
 impl<T: IntoValue, S> IntoValue for HashSet<T, S> {
     fn into_value(self) -> Value {
         Value::Set(self.into_iter().map(T::into_value).collect())
     }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::generic("set", [T::type_hint()])
+    }
 }
 
 impl<T: IntoValue> IntoValue for BTreeSet<T> {
     fn into_value(self) -> Value {
         Value::Set(self.into_iter().map(T::into_value).collect())
+    }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::generic("set", [T::type_hint()])
     }
 }
 
@@ -205,6 +293,10 @@ macro_rules! tuples {
         impl<$($name: IntoValue),*> IntoValue for ($($name,)*) {
             fn into_value(self) -> Value {
                 Value::Tuple(self.into_args())
+            }
+
+            fn type_hint() -> TypeHint {
+                TypeHint::generic("tuple", [$($name::type_hint()),*])
             }
         }
 

@@ -26,6 +26,7 @@ mod script_modules;
 mod serde;
 mod spans;
 mod state;
+mod stubs;
 mod support;
 mod tables;
 mod tasks;

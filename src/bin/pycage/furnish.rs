@@ -24,6 +24,11 @@ impl GivenArgs {
         self.grants.iter().fold(Policy::default(), |policy, module| policy.grant(module))
     }
 
+    /// The folder whose files scripts can import.
+    pub fn modules_folder(&self) -> Option<&Path> {
+        self.modules.as_deref()
+    }
+
     /// Gives a sandbox the modules and the files that are asked for.
     pub fn furnish(&self, mut builder: SandboxBuilder) -> Result<SandboxBuilder, String> {
         if let Some(folder) = &self.modules {

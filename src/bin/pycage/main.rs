@@ -10,6 +10,7 @@ mod profile;
 mod repl;
 mod report;
 mod run;
+mod stubs;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use furnish::GivenArgs;
@@ -44,6 +45,8 @@ enum Command {
     Repl(repl::ReplArgs),
     /// Show where a file's instructions and time went, line by line
     Profile(profile::ProfileArgs),
+    /// Write stubs of all that a script may use, for editors and type checkers
+    Stubs(stubs::StubsArgs),
     /// Serve a host on standard input and output, as its worker process
     Worker,
     /// Show a file's instrumented bytecode with the weight of each block
@@ -136,6 +139,7 @@ fn main() -> ExitCode {
         Command::Batch(args) => batch::batch(&args),
         Command::Repl(args) => repl::repl(&args),
         Command::Profile(args) => profile::profile(&args),
+        Command::Stubs(args) => stubs::stubs(&args),
         Command::Check(args) => check(&args),
         Command::Disasm(args) => disasm(&args),
     };

@@ -48,7 +48,7 @@ fn wanted(args: &RunArgs) -> Wanted {
 }
 
 /// The value of `--input`. An int beyond 64 bits is a float to JSON.
-fn inputs(file: &Path) -> Result<Value, String> {
+pub fn inputs(file: &Path) -> Result<Value, String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     serde_json::from_str(&text).map_err(|error| format!("{}: not JSON: {error}", file.display()))
 }

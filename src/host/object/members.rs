@@ -3,9 +3,13 @@
 use crate::guard::names;
 use crate::host::args::{Arguments, HostArg};
 use crate::host::failure::{CallFailure, HostError, IntoAnswer};
+use crate::host::object::HostObject;
+use crate::stubs::hint::TypeHint;
+use crate::stubs::signature::{ParameterKind, Signature};
 use crate::value::{FromValue, IntoValue, Value};
+use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A member without its types.
@@ -46,10 +50,44 @@ pub struct Members<T> {
     pub(crate) operators: HashMap<Operator, Erased<T>>,
     pub(crate) iter: Option<ErasedIter<T>>,
     problem: Option<String>,
+    /// Kept only where it was asked for: objects are lent often.
+    description: Option<Description>,
+}
+
+/// What stubs say of the members.
+#[derive(Default)]
+pub(crate) struct Description {
+    pub(crate) doc: Cow<'static, str>,
+    pub(crate) named: BTreeMap<String, Described>,
+    pub(crate) operators: BTreeMap<Operator, Described>,
+    last: Last,
+}
+
+/// What is written of a member in stubs.
+#[derive(Clone, Debug)]
+pub(crate) struct Described {
+    /// Of a field, what it answers, and what is set.
+    pub(crate) signature: fn() -> Signature,
+    pub(crate) doc: Cow<'static, str>,
+}
+
+impl Described {
+    fn new(signature: fn() -> Signature) -> Self {
+        Described { signature, doc: Cow::Borrowed("") }
+    }
+}
+
+/// What was listed last, and is documented next.
+#[derive(Default)]
+enum Last {
+    #[default]
+    Type,
+    Named(String),
+    Operator(Operator),
 }
 
 /// What a script does with an object other than by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Operator {
     Len,
     Index,
@@ -83,6 +121,12 @@ pub trait HostMethod<T, Args>: Send + Sync + 'static {
     /// Takes the arguments and calls the closure.
     #[doc(hidden)]
     fn invoke(&self, this: &mut T, args: &mut Arguments<'_>) -> Result<Value, CallFailure>;
+
+    /// What it takes beside the object, and what it answers, for stubs.
+    #[doc(hidden)]
+    fn signature() -> Signature
+    where
+        Self: Sized;
 }
 
 macro_rules! host_method {
@@ -109,6 +153,13 @@ macro_rules! host_method {
                 args.finish()?;
                 args.run(|| call(self, this, $($arg),*).into_answer())?.map_err(CallFailure::Failed)
             }
+
+            #[allow(unused_mut)]
+            fn signature() -> Signature {
+                let mut signature = Signature::answering(Answer::type_hint());
+                $($arg::describe(&mut signature);)*
+                signature
+            }
         }
 
         impl<This, Function, Answer, $($arg: HostArg),*> HostMethod<This, fn(&mut This, $($arg),*) -> Answer> for Function
@@ -133,6 +184,13 @@ macro_rules! host_method {
                 args.finish()?;
                 args.run(|| call(self, this, $($arg),*).into_answer())?.map_err(CallFailure::Failed)
             }
+
+            #[allow(unused_mut)]
+            fn signature() -> Signature {
+                let mut signature = Signature::answering(Answer::type_hint());
+                $($arg::describe(&mut signature);)*
+                signature
+            }
         }
     };
 }
@@ -154,7 +212,51 @@ impl<T> Members<T> {
             operators: HashMap::new(),
             iter: None,
             problem: None,
+            description: None,
         }
+    }
+
+    /// What is to be said of the members of a type.
+    pub(crate) fn describe_type() -> Description
+    where
+        T: HostObject,
+    {
+        let mut members = Members { description: Some(Description::default()), ..Members::new() };
+        T::members(&mut members);
+        members.description.unwrap_or_default()
+    }
+
+    /// Documents the member that was listed last, or the type where it stands first, for
+    /// [`Sandbox::stubs`](crate::Sandbox::stubs).
+    ///
+    /// ```
+    /// # use pycage::{Handle, HostObject, Members, Sandbox};
+    /// # struct Bag(Vec<i64>);
+    /// # impl HostObject for Bag {
+    /// #     const NAME: &'static str = "Bag";
+    /// #     fn members(members: &mut Members<Self>) { list(members) }
+    /// # }
+    /// fn list(members: &mut Members<Bag>) {
+    ///     members.doc("What the hero carries.");
+    ///     members.field("first", |bag| bag.0[0]).doc("On top.").len(|bag| bag.0.len());
+    /// }
+    /// # let mut sandbox = Sandbox::new()?;
+    /// # sandbox.set("bag", Handle::new(Bag(vec![3, 4])))?;
+    /// # let builtins = sandbox.stubs().files().remove("typeshed/stdlib/builtins.pyi").unwrap();
+    /// assert!(builtins.contains("class Bag:\n    \"\"\"What the hero carries.\"\"\"\n"));
+    /// # Ok::<(), pycage::Error>(())
+    /// ```
+    pub fn doc(&mut self, doc: impl Into<Cow<'static, str>>) -> &mut Self {
+        let Some(Description { doc: of_type, named, operators, last }) = &mut self.description else { return self };
+        let place = match last {
+            Last::Type => Some(of_type),
+            Last::Named(name) => named.get_mut(name).map(|described| &mut described.doc),
+            Last::Operator(operator) => operators.get_mut(operator).map(|described| &mut described.doc),
+        };
+        if let Some(place) = place {
+            *place = doc.into();
+        }
+        self
     }
 
     /// A method: `object.name(...)`. The closure takes `&T` or `&mut T` first.
@@ -176,6 +278,7 @@ impl<T> Members<T> {
     /// ```
     pub fn method<Args>(&mut self, name: &str, method: impl HostMethod<T, Args>) -> &mut Self {
         self.check(name);
+        self.describe(name, signature_of(&method));
         self.getters.remove(name);
         self.setters.remove(name);
         self.methods.insert(name.to_owned(), Box::new(move |this, args| method.invoke(this, args)));
@@ -201,6 +304,7 @@ impl<T> Members<T> {
     /// ```
     pub fn field<A: IntoAnswer>(&mut self, name: &str, get: impl Fn(&T) -> A + Send + Sync + 'static) -> &mut Self {
         self.check(name);
+        self.describe(name, || Signature::answering(A::type_hint()));
         self.methods.remove(name);
         self.setters.remove(name);
         let get = move |this: &mut T, args: &mut Arguments<'_>| answer(args, || get(this));
@@ -232,6 +336,7 @@ impl<T> Members<T> {
         set: impl Fn(&mut T, V) -> S + Send + Sync + 'static,
     ) -> &mut Self {
         self.field(name, get);
+        self.describe(name, || takes::<V, A>());
         let set = move |this: &mut T, args: &mut Arguments<'_>| {
             let value = V::take(args)?;
             answer(args, || set(this, value))
@@ -258,7 +363,11 @@ impl<T> Members<T> {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn len(&mut self, len: impl Fn(&T) -> usize + Send + Sync + 'static) -> &mut Self {
-        self.operator(Operator::Len, move |this, args| answer(args, || len(this)))
+        self.operator(
+            Operator::Len,
+            || Signature::answering(TypeHint::new("int")),
+            move |this, args| answer(args, || len(this)),
+        )
     }
 
     /// `object[key]`.
@@ -282,10 +391,14 @@ impl<T> Members<T> {
         &mut self,
         index: impl Fn(&T, K) -> A + Send + Sync + 'static,
     ) -> &mut Self {
-        self.operator(Operator::Index, move |this, args| {
-            let key = K::take(args)?;
-            answer(args, || index(this, key))
-        })
+        self.operator(
+            Operator::Index,
+            || takes::<K, A>(),
+            move |this, args| {
+                let key = K::take(args)?;
+                answer(args, || index(this, key))
+            },
+        )
     }
 
     /// `object[key] = value`.
@@ -309,11 +422,19 @@ impl<T> Members<T> {
         &mut self,
         set: impl Fn(&mut T, K, V) -> A + Send + Sync + 'static,
     ) -> &mut Self {
-        self.operator(Operator::SetIndex, move |this, args| {
-            let key = K::take(args)?;
-            let value = V::take(args)?;
-            answer(args, || set(this, key, value))
-        })
+        self.operator(
+            Operator::SetIndex,
+            || {
+                let mut signature = takes::<K, ()>();
+                signature.push(ParameterKind::Required, V::type_hint());
+                signature
+            },
+            move |this, args| {
+                let key = K::take(args)?;
+                let value = V::take(args)?;
+                answer(args, || set(this, key, value))
+            },
+        )
     }
 
     /// `del object[key]`.
@@ -337,10 +458,14 @@ impl<T> Members<T> {
         &mut self,
         delete: impl Fn(&mut T, K) -> A + Send + Sync + 'static,
     ) -> &mut Self {
-        self.operator(Operator::DelIndex, move |this, args| {
-            let key = K::take(args)?;
-            answer(args, || delete(this, key))
-        })
+        self.operator(
+            Operator::DelIndex,
+            || takes::<K, ()>(),
+            move |this, args| {
+                let key = K::take(args)?;
+                answer(args, || delete(this, key))
+            },
+        )
     }
 
     /// `item in object`. What is not a `K` is not in it.
@@ -361,10 +486,14 @@ impl<T> Members<T> {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn contains<K: FromValue>(&mut self, contains: impl Fn(&T, K) -> bool + Send + Sync + 'static) -> &mut Self {
-        self.operator(Operator::Contains, move |this, args| match K::take(args) {
-            Ok(item) => answer(args, || contains(this, item)),
-            Err(_) => Ok(Value::Bool(false)),
-        })
+        self.operator(
+            Operator::Contains,
+            || takes::<K, bool>(),
+            move |this, args| match K::take(args) {
+                Ok(item) => answer(args, || contains(this, item)),
+                Err(_) => Ok(Value::Bool(false)),
+            },
+        )
     }
 
     /// `for item in object`. What is iterated over stands on its own: it cannot borrow from the object. Each step costs the
@@ -389,6 +518,7 @@ impl<T> Members<T> {
     where
         I: IntoIterator<Item: IntoValue + 'static, IntoIter: Send + 'static>,
     {
+        self.describe_operator(Operator::Iter, || Signature::answering(<I::Item as IntoValue>::type_hint()));
         self.iter = Some(Box::new(move |this, args| {
             args.run(|| -> Items { Box::new(iter(this).into_iter().map(IntoValue::into_value)) })
         }));
@@ -414,10 +544,14 @@ impl<T> Members<T> {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn eq<K: FromValue>(&mut self, eq: impl Fn(&T, K) -> bool + Send + Sync + 'static) -> &mut Self {
-        self.operator(Operator::Eq, move |this, args| match K::take(args) {
-            Ok(other) => answer(args, || eq(this, other)),
-            Err(_) => Ok(Value::None),
-        })
+        self.operator(
+            Operator::Eq,
+            || takes::<K, bool>(),
+            move |this, args| match K::take(args) {
+                Ok(other) => answer(args, || eq(this, other)),
+                Err(_) => Ok(Value::None),
+            },
+        )
     }
 
     /// `object < other` and its kin, and `==` where there is no [`eq`](Members::eq). `None`, or an `other` that is not a `K`,
@@ -442,10 +576,14 @@ impl<T> Members<T> {
         &mut self,
         compare: impl Fn(&T, K) -> Option<Ordering> + Send + Sync + 'static,
     ) -> &mut Self {
-        self.operator(Operator::Compare, move |this, args| match K::take(args) {
-            Ok(other) => answer(args, || compare(this, other).map(|ordering| ordering as i64)),
-            Err(_) => Ok(Value::None),
-        })
+        self.operator(
+            Operator::Compare,
+            || takes::<K, bool>(),
+            move |this, args| match K::take(args) {
+                Ok(other) => answer(args, || compare(this, other).map(|ordering| ordering as i64)),
+                Err(_) => Ok(Value::None),
+            },
+        )
     }
 
     /// `hash(object)`: equal objects must have the same.
@@ -466,7 +604,11 @@ impl<T> Members<T> {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn hash(&mut self, hash: impl Fn(&T) -> i64 + Send + Sync + 'static) -> &mut Self {
-        self.operator(Operator::Hash, move |this, args| answer(args, || hash(this)))
+        self.operator(
+            Operator::Hash,
+            || Signature::answering(TypeHint::new("int")),
+            move |this, args| answer(args, || hash(this)),
+        )
     }
 
     /// `repr(object)`, and `str(object)`. Without it, `<Name object>`.
@@ -487,7 +629,11 @@ impl<T> Members<T> {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn repr(&mut self, repr: impl Fn(&T) -> String + Send + Sync + 'static) -> &mut Self {
-        self.operator(Operator::Repr, move |this, args| answer(args, || repr(this)))
+        self.operator(
+            Operator::Repr,
+            || Signature::answering(TypeHint::new("str")),
+            move |this, args| answer(args, || repr(this)),
+        )
     }
 
     /// `object(...)`.
@@ -508,16 +654,33 @@ impl<T> Members<T> {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn call<Args>(&mut self, call: impl HostMethod<T, Args>) -> &mut Self {
-        self.operator(Operator::Call, move |this, args| call.invoke(this, args))
+        let signature = signature_of(&call);
+        self.operator(Operator::Call, signature, move |this, args| call.invoke(this, args))
     }
 
     fn operator(
         &mut self,
         operator: Operator,
+        signature: fn() -> Signature,
         f: impl Fn(&mut T, &mut Arguments<'_>) -> Result<Value, CallFailure> + Send + Sync + 'static,
     ) -> &mut Self {
+        self.describe_operator(operator, signature);
         self.operators.insert(operator, Box::new(f));
         self
+    }
+
+    fn describe(&mut self, name: &str, signature: fn() -> Signature) {
+        if let Some(description) = &mut self.description {
+            description.named.insert(name.to_owned(), Described::new(signature));
+            description.last = Last::Named(name.to_owned());
+        }
+    }
+
+    fn describe_operator(&mut self, operator: Operator, signature: fn() -> Signature) {
+        if let Some(description) = &mut self.description {
+            description.operators.insert(operator, Described::new(signature));
+            description.last = Last::Operator(operator);
+        }
     }
 
     fn check(&mut self, name: &str) {
@@ -529,7 +692,10 @@ impl<T> Members<T> {
     }
 
     /// What can be known of the members without the object.
-    pub(crate) fn table(&self, type_name: &'static str) -> Table {
+    pub(crate) fn table(&self) -> Table
+    where
+        T: HostObject,
+    {
         let mut named = HashMap::new();
         named.extend(self.methods.keys().map(|name| (name.clone(), Kind::Method)));
         named.extend(self.getters.keys().map(|name| (name.clone(), Kind::Field)));
@@ -538,8 +704,19 @@ impl<T> Members<T> {
         if self.iter.is_some() {
             operators.push(Operator::Iter);
         }
-        Table { type_name, named, operators, problem: self.problem.clone() }
+        Table { type_name: T::NAME, named, operators, problem: self.problem.clone(), describe: Self::describe_type }
     }
+}
+
+fn signature_of<T, Args, Method: HostMethod<T, Args>>(_: &Method) -> fn() -> Signature {
+    Method::signature
+}
+
+/// Of what takes one argument.
+fn takes<K: FromValue, A: IntoAnswer>() -> Signature {
+    let mut signature = Signature::answering(A::type_hint());
+    signature.push(ParameterKind::Required, K::type_hint());
+    signature
 }
 
 fn answer<A: IntoAnswer>(args: &Arguments<'_>, f: impl FnOnce() -> A) -> Result<Value, CallFailure> {
@@ -562,6 +739,7 @@ pub(crate) struct Table {
     named: HashMap<String, Kind>,
     operators: Vec<Operator>,
     pub(crate) problem: Option<String>,
+    pub(crate) describe: fn() -> Description,
 }
 
 impl Table {
@@ -571,6 +749,14 @@ impl Table {
 
     pub(crate) fn has(&self, operator: Operator) -> bool {
         self.operators.contains(&operator)
+    }
+
+    /// Whether it is the table of the same type, as far as a script can tell: one that is lent has a table each time.
+    pub(crate) fn same(&self, other: &Table) -> bool {
+        let shape = |table: &Table| (table.type_name, table.named.len(), table.operators.len());
+        shape(self) == shape(other)
+            && self.named.iter().all(|(name, kind)| other.kind(name) == Some(*kind))
+            && self.operators.iter().all(|operator| other.has(*operator))
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) use instance::HostInstance;
 use crate::error::ConversionError;
 use crate::host::args::Arguments;
 use crate::host::failure::CallFailure;
+use crate::stubs::hint::TypeHint;
 use crate::value::{FromValue, IntoValue, Value};
 use members::{Class, Items, Members, Operator, Table};
 use parking_lot::Mutex;
@@ -204,6 +205,10 @@ impl<T: HostObject + 'static> IntoValue for Handle<T> {
     fn into_value(self) -> Value {
         Value::Object(self.object)
     }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::object(class_of::<T>().table.clone())
+    }
 }
 
 impl<T: HostObject + 'static> FromValue for Handle<T> {
@@ -216,6 +221,10 @@ impl<T: HostObject + 'static> FromValue for Handle<T> {
             other => other.type_name().to_owned(),
         };
         Err(ConversionError::new(format!("expected {}, got {got}", T::NAME)))
+    }
+
+    fn type_hint() -> TypeHint {
+        TypeHint::object(class_of::<T>().table.clone())
     }
 }
 
@@ -448,7 +457,7 @@ fn not_listed() -> CallFailure {
 pub(crate) fn new_class<T: HostObject>() -> Class<T> {
     let mut members = Members::new();
     T::members(&mut members);
-    let table = Arc::new(members.table(T::NAME));
+    let table = Arc::new(members.table());
     Class { members, table }
 }
 

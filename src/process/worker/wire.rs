@@ -130,9 +130,9 @@ pub(super) fn module(wire: &Arc<Mutex<Wire>>, described: WireModule) -> HostModu
             WireMember::Awaitable => Kind::Awaitable,
             WireMember::Function(number) => Kind::Function { parameters: Vec::new(), function: function(wire, number) },
         };
-        Member { name, kind }
+        Member::new(name, kind, None)
     });
-    HostModule { name: described.name, members: members.collect() }
+    HostModule { members: members.collect(), ..HostModule::new(described.name) }
 }
 
 fn ask(
