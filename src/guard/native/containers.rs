@@ -195,14 +195,12 @@ fn sort(mut args: FuncArgs, original: &Original<'_>, vm: &VirtualMachine) -> PyR
         *now = elements;
         changed
     };
-    let keys = charged?;
-    if changed {
-        return Err(vm.new_value_error("list modified during sort"));
-    }
-    let keys: PyObjectRef = vm.ctx.new_list(keys).into();
+    let keys: PyObjectRef = vm.ctx.new_list(charged?).into();
     let next = keys.get_iter(vm)?;
     args.kwargs.insert("key".into(), HandOver::bind(next.into(), vm)?);
-    original.call(args, vm)
+    let sorted = original.call(args, vm)?;
+    // The list is sorted all the same.
+    if changed { Err(vm.new_value_error("list modified during sort")) } else { Ok(sorted) }
 }
 
 /// Stands for a sort's key: takes an element, and gives the key that was computed for it.

@@ -50,15 +50,20 @@ impl Ended {
 
 /// Runs `pycage` with these arguments and this standard input.
 pub fn pycage<S: AsRef<str>>(args: &[S], stdin: &[u8]) -> Ended {
+    run(Command::new(env!("CARGO_BIN_EXE_pycage")).args(args.iter().map(AsRef::as_ref)), stdin)
+}
+
+/// Runs one ignored test of this binary, in a process of its own, with this standard input.
+pub fn ignored_test(name: &str, stdin: &[u8]) -> Ended {
+    let binary = std::env::current_exe().expect("the system knows what runs");
+    run(Command::new(binary).args([name, "--exact", "--ignored", "--nocapture", "--quiet"]), stdin)
+}
+
+fn run(command: &mut Command, stdin: &[u8]) -> Ended {
     let _slot = Slot::take();
     let started = Instant::now();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pycage"))
-        .args(args.iter().map(AsRef::as_ref))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the pycage binary starts");
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
     let mut input = child.stdin.take().expect("standard input was piped");
     let output = child.stdout.take().expect("standard output was piped");
     let errors = child.stderr.take().expect("standard error was piped");

@@ -35,3 +35,9 @@ pub fn in_parallel<T: Sync, R: Send>(items: &[T], job: impl Fn(&T) -> R + Sync) 
 pub fn assert_none(what: &str, wrong: Vec<String>) {
     assert!(wrong.is_empty(), "{} {what}:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// The package whose programs were run, and how many came to what, as it is recorded.
+pub fn peer_counts() -> (String, Vec<(String, String)>) {
+    let table = table::CaseTable::read("breadth/peer.toml");
+    (table.text("package"), table.pairs("counts"))
+}
