@@ -13,11 +13,15 @@ enter_namespaces() {
     exec unshare "${user[@]}" --mount --pid --fork --kill-child --mount-proc -- "$0" inside "$@"
 }
 
+# Who a worker is to be: nobody; or 0, in a user namespace that has no other.
+user_inside() {
+    if [ "$(tr -s ' ' < /proc/self/uid_map)" = ' 0 0 4294967295' ]; then echo 65534; else echo 0; fi
+}
+
 # Makes an OCI bundle in a folder: a read-only root with the worker, its libraries and a /proc, no network, no capability.
 bundle() {
-    local folder=$1 worker=$2 file uid=0
-    # In a user namespace of one user, that user is 0.
-    [ "$(cat /proc/self/uid_map | tr -s ' ')" = ' 0 0 4294967295' ] && uid=65534
+    local folder=$1 worker=$2 file uid
+    uid=$(user_inside)
     mkdir -p "$folder/root/proc" "$folder/root/dev"
     while read -r file; do
         mkdir -p "$folder/root${file%/*}"

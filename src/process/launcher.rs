@@ -156,7 +156,9 @@ impl Launcher {
     /// A command line that ends in a worker (`pycage worker`), started once for each worker. The command gets an empty
     /// environment but for `PATH`.
     ///
-    /// Killing the command must end the worker. Not so its starting thread's end: a worker lives on when the thread that
+    /// On Unix the command is the leader of a process group of its own, which is killed as a whole, so a pipeline of a shell is
+    /// ended too. What leaves the group and keeps the command's standard output open keeps a call from returning: killing
+    /// the command must end the worker. Not so its starting thread's end: a worker lives on when the thread that
     /// started it is gone, so `bwrap --die-with-parent` and the like need a process in front that stays. The scripts in the
     /// folder `launchers` of pycage's repository, for bubblewrap, gVisor, containers and virtual machines, see to that.
     ///
@@ -226,6 +228,9 @@ fn worker_command(path: PathBuf) -> Command {
 
 /// Starts a child with its three streams piped.
 fn spawn(mut command: Command) -> Result<Link, Error> {
+    // A group of its own can be killed as a whole: none that is left behind may keep the pipes open, at which the host waits.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     // Standard error is read without waiting, which pipes can on Unix alone.
     let errors = if cfg!(unix) { Stdio::piped() } else { Stdio::null() };
     let mut child = command
@@ -258,12 +263,24 @@ pub(super) fn do_not_wait(fd: impl std::os::fd::AsFd) {
     let _ = fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
 }
 
-/// A child of this process.
+/// A child of this process, and the leader of a process group.
 struct DirectChild(Mutex<Child>);
+
+/// Ends a child and its group, unless the child was waited for.
+fn kill_group(child: &mut Child) {
+    // Its number is its own, and its group's, as long as it was not waited for. So it is asked first.
+    #[cfg(unix)]
+    if matches!(child.try_wait(), Ok(None))
+        && let Ok(pid) = i32::try_from(child.id())
+    {
+        let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+    }
+    let _ = child.kill();
+}
 
 impl Process for DirectChild {
     fn kill(&self) {
-        let _ = self.0.lock().kill();
+        kill_group(&mut self.0.lock());
     }
 
     fn wait(&self, patience: Duration) -> Option<Exit> {
@@ -286,7 +303,7 @@ impl Drop for DirectChild {
     /// Leaves no zombie.
     fn drop(&mut self) {
         let child = self.0.get_mut();
-        let _ = child.kill();
+        kill_group(child);
         let _ = child.wait();
     }
 }

@@ -207,8 +207,47 @@ fn a_job_that_ends_its_worker_each_time_is_reported() {
     }
 }
 
-/// Jobs on the workers of a Slurm cluster, of which one is killed every second, and one node goes away for a while: each
-/// has one result, and it is the right one.
+/// A worker that takes a job and then says nothing, without an end: the job is tried again on another, and has one result. One
+/// that silences its worker each time is reported after so many tries.
+#[cfg(unix)]
+#[test]
+fn a_silent_worker_costs_no_job() {
+    let mut jobs = mixed(6);
+    jobs.insert(1, json!({"id": "once", "script": "'hush the first'"}));
+    jobs.insert(4, json!({"id": "always", "script": "'hush always'"}));
+    let batch = Batch::new("silent", jobs);
+    let mark = batch.jobs.with_file_name("hushed");
+    // A way to the worker on which all stands still when such a script goes over it; with the one of them, once.
+    let way = format!(
+        "while (sysread(STDIN, $bytes, 65536)) {{ \
+         sleep 600 if $bytes =~ /hush always/; \
+         if ($bytes =~ /hush the first/ && ! -e q({mark})) {{ open(M, q(>), q({mark})); close(M); sleep 600 }} \
+         syswrite(STDOUT, $bytes) }}",
+        mark = mark.display()
+    );
+    let launcher = format!("sh -c \"perl -e '{way}' | {} worker\"", env!("CARGO_BIN_EXE_pycage"));
+    let launcher = launcher.replace('$', "\\$");
+    let options =
+        ["--isolation", "process", "--launcher", &launcher, "--retries", "2", "--in-order", "--timeout", "400"];
+    let ended = batch.run(&options);
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let results = batch.results();
+    let told: Vec<_> = results.iter().map(|result| (result["id"].as_str().unwrap(), &result["attempts"])).collect();
+    assert_eq!(told.len(), 8);
+    for (result, id) in results.iter().zip(["j0", "once", "j1", "j2", "always", "j3", "j4", "j5"]) {
+        let attempts = match id {
+            "once" => 2,
+            "always" => 3,
+            _ => 1,
+        };
+        assert_eq!((&result["id"], &result["attempts"]), (&json!(id), &json!(attempts)), "{result}");
+    }
+    assert_eq!(results[1]["value"], "hush the first");
+    assert_eq!((&results[4]["outcome"], &results[4]["error"]["kind"]), (&json!("budget"), &json!("WorkerDied")));
+}
+
+/// Jobs on the workers of a Slurm cluster, of which one is killed every second, and some stand still; one node goes away for
+/// a while, and the daemon of the other stands still: each has one result, and it is the right one.
 #[cfg(target_os = "linux")]
 #[test]
 fn on_a_cluster() {
@@ -231,6 +270,11 @@ fn on_a_cluster() {
         .collect()
     }
 
+    fn signal(signal: &str, pid: u32) -> bool {
+        let sent = Command::new("kill").args([signal, &pid.to_string()]).stderr(Stdio::null()).status();
+        sent.is_ok_and(|status| status.success())
+    }
+
     let Some(folder) = std::env::var("PYCAGE_SLURM").ok().filter(|folder| !folder.is_empty()) else {
         println!("Slurm: NOT TESTED, PYCAGE_SLURM is not set; `.ci/launchers` installs what it needs and sets it");
         return;
@@ -242,24 +286,34 @@ fn on_a_cluster() {
         let done = Command::new(script).args([action, &folder, "a"]).stdin(Stdio::null()).status();
         assert!(done.is_ok_and(|status| status.success()), "{action}");
     };
+    let daemon_of_b = || -> u32 {
+        std::fs::read_to_string(format!("{folder}/b/slurmd.pid")).unwrap().trim().parse().expect("a number")
+    };
     let jobs =
         (0..count).map(|index| json!({"id": index.to_string(), "script": format!("sum(range(20000)) + {index}")}));
     let batch = Batch::new("cluster", jobs);
     let launcher =
         format!("env SLURM_CONF={conf} srun --quiet --unbuffered --ntasks 1 {} worker", env!("CARGO_BIN_EXE_pycage"));
     let options = ["--isolation", "process", "--launcher", &launcher, "--workers", "4", "--retries", "20"];
-    let options = [&options[..], &["--start-timeout", "60000", "--timeout", "10000"]].concat();
+    let options = [&options[..], &["--start-timeout", "60000", "--timeout", "5000"]].concat();
     let began = Instant::now();
     let mut child = batch.start(&options);
-    let (mut killed, mut turn, mut nodes) = (0, 0, BTreeSet::new());
+    let (mut killed, mut silenced, mut turn, mut nodes) = (0, 0, 0, BTreeSet::new());
     while child.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_secs(1));
         turn += 1;
+        if turn == 8 || turn == 13 {
+            // Node b takes no more jobs for a while, and says nothing.
+            signal(if turn == 8 { "-STOP" } else { "-CONT" }, daemon_of_b());
+        }
         let workers = workers(&conf);
         nodes.extend(workers.iter().map(|(_, node)| node.clone()));
         if let Some((worker, _)) = workers.get(turn % workers.len().max(1)) {
-            let kill = Command::new("kill").args(["-9", &worker.to_string()]).stderr(Stdio::null()).status();
-            killed += u32::from(kill.is_ok_and(|status| status.success()));
+            // Every fifth is not killed, but stands still.
+            let stands_still = turn % 5 == 3;
+            let done = signal(if stands_still { "-STOP" } else { "-KILL" }, *worker);
+            silenced += u32::from(done && stands_still);
+            killed += u32::from(done && !stands_still);
         }
         match turn {
             6 => cluster("lose"),
@@ -269,6 +323,9 @@ fn on_a_cluster() {
     }
     if (6..12).contains(&turn) {
         cluster("back");
+    }
+    if (8..13).contains(&turn) {
+        signal("-CONT", daemon_of_b());
     }
     let ended = child.wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&ended.stderr);
@@ -283,8 +340,10 @@ fn on_a_cluster() {
     }
     let again = results.iter().filter(|job| job["attempts"] != 1).count();
     println!(
-        "Slurm: {count} jobs, each with one result, in {:.0?}; {killed} workers killed, node a lost: {}, {again} jobs tried again\n{told}",
+        "Slurm: {count} jobs, each with one result, in {:.0?}; {killed} workers killed, {silenced} stood still, node a lost: {}, \
+         node b silent: {}, {again} jobs tried again\n{told}",
         began.elapsed(),
-        turn >= 6
+        turn >= 6,
+        turn >= 8
     );
 }

@@ -4,7 +4,7 @@ use super::{builder, sandbox};
 use pycage::process::{DeathCause, Launcher, Pool, PoolBuilder};
 use pycage::{Budget, Error, Sandbox};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The built command line, whose workers are started.
 const PYCAGE: &str = env!("CARGO_BIN_EXE_pycage");
@@ -97,7 +97,13 @@ fn check(name: &str, pool: &Pool, expected: &[String]) {
         }
         assert_eq!(sandbox(pool).eval::<i64>("6 * 7").expect("the pool goes on"), 42, "{name}: after {attack}");
     }
-    let walls = sandbox(pool).enforced();
+    // Two that are up at the same time do not get in each other's way.
+    let patient = || Sandbox::builder().pool(pool).budget(Budget::default().timeout(START)).build();
+    let (mut one, mut other) = (patient().expect("a worker is free"), patient().expect("another one comes up"));
+    one.exec("x = 6").expect("one runs");
+    other.exec("x = 7").expect("the other runs");
+    assert_eq!((one.get::<i64>("x").ok(), other.get::<i64>("x").ok()), (Some(6), Some(7)), "{name}: side by side");
+    let walls = one.enforced();
     println!("{name}: {} scripts agree, {} attacks are stopped; in force: {walls:?}", SCRIPTS.len(), ATTACKS.len());
 }
 
@@ -165,10 +171,84 @@ fn in_a_container() {
 }
 
 #[test]
+fn in_podman() {
+    if prepared("podman", "PYCAGE_PODMAN").is_some() {
+        let pool = behind(&[&script("container"), PYCAGE, "podman"]).build().expect("podman starts a container");
+        check("podman", &pool, &expected());
+    }
+}
+
+/// Over a connection to this machine, with a key that may do nothing else than start a worker.
+#[test]
+fn over_ssh() {
+    if let Some(config) = prepared("ssh", "PYCAGE_SSH") {
+        let pool = behind(&["ssh", "-F", &config, "-T", "judge"]).build().expect("ssh starts a worker");
+        check("ssh", &pool, &expected());
+    }
+}
+
+#[test]
 fn in_a_virtual_machine() {
     if let Some(folder) = prepared("virtual machine", "PYCAGE_VM") {
-        let pool = behind(&[&script("virtual-machine"), "run", &folder]).build().expect("the machine boots");
+        let began = Instant::now();
+        let pool = behind(&[&script("virtual-machine"), "run", &folder]).size(2, 4).build().expect("the machine boots");
+        hides_the_start(&pool, began.elapsed());
         check("virtual machine", &pool, &expected());
+    }
+}
+
+/// A pool that keeps two up has one at once, also just after another was lost, though a start takes `start`.
+fn hides_the_start(pool: &Pool, start: Duration) {
+    let patience = Instant::now() + START;
+    while pool.idle() < 2 {
+        assert!(Instant::now() < patience, "the pool does not come to its size: {pool:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let taken = || {
+        let began = Instant::now();
+        let mut sandbox = sandbox(pool);
+        assert_eq!(sandbox.eval::<i64>("6 * 7").expect("it is up"), 42);
+        (sandbox, began.elapsed())
+    };
+    let (mut first, warm) = taken();
+    assert!(matches!(first.attack("exit"), Err(Error::Died(_))));
+    drop(first);
+    let (_second, after_a_loss) = taken();
+    println!("virtual machine: started in {start:.0?}; from the pool in {warm:.1?}, after a loss {after_a_loss:.1?}");
+    assert!(warm.max(after_a_loss) * 4 < start, "{warm:?} and {after_a_loss:?} against {start:?}");
+}
+
+/// Where KVM is there but does not run the guest, the launcher goes on without. The memory is the guest's own: what wants
+/// more is ended by the guest's kernel, whatever the worker's limits allow.
+#[test]
+fn a_machine_that_is_silent_with_kvm_runs_without() {
+    let Some(built) = prepared("virtual machine without KVM", "PYCAGE_VM") else { return };
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("silent-with-kvm");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(folder.join("bin")).unwrap();
+    for file in ["vmlinuz", "disk.cpio"] {
+        std::os::unix::fs::symlink(format!("{built}/{file}"), folder.join(file)).unwrap();
+    }
+    std::fs::write(folder.join("accel"), "kvm\n").unwrap();
+    // With KVM it says nothing; otherwise it is the machine's own.
+    let qemu = "#!/bin/sh\ncase \"$*\" in *'-accel kvm'*) exec sleep 600 ;; esac\n\
+                PATH=${PATH#*:}\nexec qemu-system-x86_64 \"$@\"\n";
+    let path = folder.join("bin/qemu-system-x86_64");
+    std::fs::write(&path, qemu).unwrap();
+    assert!(Command::new("chmod").arg("+x").arg(&path).status().is_ok_and(|status| status.success()));
+    let path = format!("PATH={}:{}", folder.join("bin").display(), std::env::var("PATH").unwrap_or_default());
+    let launcher = script("virtual-machine");
+    let command = ["env", &path, &launcher, "run", folder.to_str().unwrap(), "256", "2"];
+    let pool = behind(&command).memory(8 << 30).size(0, 1).build().expect("the machine boots without KVM");
+    assert_eq!(std::fs::read_to_string(folder.join("accel")).unwrap(), "tcg\n", "it is remembered");
+    let mut sandbox = Sandbox::builder().pool(&pool).budget(Budget::default().timeout(START)).build().unwrap();
+    assert_eq!(sandbox.eval::<i64>("6 * 7").expect("it runs"), 42);
+    match sandbox.attack("allocate") {
+        Err(Error::Died(death)) => {
+            assert_eq!(death.cause, DeathCause::Signal(9), "{death}");
+            println!("virtual machine: runs without KVM where that is silent; 8 GiB in a guest of 256 MiB: {death}");
+        }
+        other => panic!("{other:?}"),
     }
 }
 

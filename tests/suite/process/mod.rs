@@ -7,6 +7,8 @@ mod launchers;
 mod long;
 mod tasks;
 #[cfg(target_os = "linux")]
+mod silent;
+#[cfg(target_os = "linux")]
 mod wall;
 
 use pycage::process::{Launcher, Pool, PoolBuilder};
