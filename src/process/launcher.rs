@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -157,8 +157,7 @@ impl Launcher {
     /// environment but for `PATH`.
     ///
     /// On Unix the command is the leader of a process group of its own, which is killed as a whole, so a pipeline of a shell is
-    /// ended too. What leaves the group and keeps the command's standard output open keeps a call from returning: killing
-    /// the command must end the worker. Not so its starting thread's end: a worker lives on when the thread that
+    /// ended too. Killing the command must end the worker: what leaves the group and goes on is not waited for. Not so its starting thread's end: a worker lives on when the thread that
     /// started it is gone, so `bwrap --die-with-parent` and the like need a process in front that stays. The scripts in the
     /// folder `launchers` of pycage's repository, for bubblewrap, gVisor, containers and virtual machines, see to that.
     ///
@@ -247,12 +246,88 @@ fn spawn(mut command: Command) -> Result<Link, Error> {
         do_not_wait(&stderr);
         Box::new(stderr) as Box<dyn Read + Send>
     });
+    let (input, output, held) = until_killed(input, output)?;
     Ok(Link {
-        input: Box::new(input),
-        output: Box::new(output),
+        input,
+        output,
         errors,
-        process: Arc::new(DirectChild(Mutex::new(child))),
+        process: Arc::new(DirectChild { child: Mutex::new(child), held: Mutex::new(held) }),
     })
+}
+
+/// The host's ends of a child's pipes.
+type Ends = (Box<dyn Write + Send>, Box<dyn Read + Send>, Option<std::io::PipeWriter>);
+
+/// Ends that no read and no write waits at once the third is dropped, whoever still holds the child's ends.
+#[cfg(unix)]
+fn until_killed(input: ChildStdin, output: ChildStdout) -> Result<Ends, Error> {
+    let no_pipe = |error| Error::Setup(format!("no pipe: {error}"));
+    let (killed, held) = std::io::pipe().map_err(no_pipe)?;
+    let too = killed.try_clone().map_err(no_pipe)?;
+    do_not_wait(&input);
+    let input = UntilKilled { pipe: input, killed };
+    Ok((Box::new(input), Box::new(UntilKilled { pipe: output, killed: too }), Some(held)))
+}
+
+/// Elsewhere a child's end is the end of its pipes.
+#[cfg(not(unix))]
+fn until_killed(input: ChildStdin, output: ChildStdout) -> Result<Ends, Error> {
+    Ok((Box::new(input), Box::new(output), None))
+}
+
+/// One of the host's ends. A command may leave processes behind that its kill does not reach, and that keep their ends of the
+/// pipes open: so what is waited for is the pipe or the kill.
+#[cfg(unix)]
+struct UntilKilled<P> {
+    pipe: P,
+    /// Its other end is closed at the kill.
+    killed: std::io::PipeReader,
+}
+
+#[cfg(unix)]
+impl<P: std::os::fd::AsFd> UntilKilled<P> {
+    /// Waits. `false` when it was killed.
+    fn is_ready(&self, events: nix::poll::PollFlags) -> std::io::Result<bool> {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        use std::os::fd::AsFd;
+        loop {
+            let mut both =
+                [PollFd::new(self.pipe.as_fd(), events), PollFd::new(self.killed.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut both, PollTimeout::NONE) {
+                Ok(_) if both[1].any() != Some(false) => return Ok(false),
+                Ok(_) => return Ok(true),
+                Err(nix::errno::Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+impl Read for UntilKilled<ChildStdout> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.is_ready(nix::poll::PollFlags::POLLIN)? { self.pipe.read(buffer) } else { Ok(0) }
+    }
+}
+
+#[cfg(unix)]
+impl Write for UntilKilled<ChildStdin> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        loop {
+            match self.pipe.write(bytes) {
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    if !self.is_ready(nix::poll::PollFlags::POLLOUT)? {
+                        return Err(std::io::ErrorKind::BrokenPipe.into());
+                    }
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.pipe.flush()
+    }
 }
 
 /// Makes reads and writes answer at once.
@@ -264,7 +339,11 @@ pub(super) fn do_not_wait(fd: impl std::os::fd::AsFd) {
 }
 
 /// A child of this process, and the leader of a process group.
-struct DirectChild(Mutex<Child>);
+struct DirectChild {
+    child: Mutex<Child>,
+    /// Lets go of whoever waits at its pipes, when it is dropped.
+    held: Mutex<Option<std::io::PipeWriter>>,
+}
 
 /// Ends a child and its group, unless the child was waited for.
 fn kill_group(child: &mut Child) {
@@ -280,13 +359,14 @@ fn kill_group(child: &mut Child) {
 
 impl Process for DirectChild {
     fn kill(&self) {
-        kill_group(&mut self.0.lock());
+        kill_group(&mut self.child.lock());
+        self.held.lock().take();
     }
 
     fn wait(&self, patience: Duration) -> Option<Exit> {
         let deadline = Instant::now() + patience;
         loop {
-            match self.0.lock().try_wait() {
+            match self.child.lock().try_wait() {
                 Ok(Some(status)) => return Some(Exit::of(status)),
                 Err(_) => return Some(Exit::Unknown),
                 Ok(None) => {}
@@ -302,7 +382,7 @@ impl Process for DirectChild {
 impl Drop for DirectChild {
     /// Leaves no zombie.
     fn drop(&mut self) {
-        let child = self.0.get_mut();
+        let child = self.child.get_mut();
         kill_group(child);
         let _ = child.wait();
     }

@@ -80,6 +80,35 @@ fn a_worker_of_a_command_that_is_silent_is_given_up() {
     is_given_up(builder().launcher(Launcher::command([env!("CARGO_BIN_EXE_pycage"), "worker"])), 4912);
 }
 
+/// What a command leaves behind at its kill, and holds its pipes open, holds up no call: neither one that waits for an answer
+/// nor one that has more to hand over than the pipe takes.
+#[test]
+fn what_outlives_its_command_holds_nobody_up() {
+    let mark = 4913;
+    let line = format!("exec 3<&0; setsid {} worker <&3 & exec sleep 600 <&- >&-", env!("CARGO_BIN_EXE_pycage"));
+    let pool = builder().launcher(Launcher::command(["sh", "-c", &line])).size(0, 2).cpu_seconds(mark).build();
+    let pool = pool.expect("a worker comes up");
+    let (mut one, mut other) = (quick(&pool), quick(&pool));
+    one.exec("x = 1").expect("it runs");
+    other.exec("x = 1").expect("it runs");
+    let silent = marked(mark);
+    assert_eq!(silent.len(), 2);
+    silent.iter().copied().for_each(stop);
+    let began = Instant::now();
+    let waits = one.eval::<i64>("x");
+    let hands_over = other.set("x", "a".repeat(4 << 20));
+    let took = began.elapsed();
+    let left = marked(mark);
+    for pid in &left {
+        let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+    }
+    for result in [waits.map(drop), hands_over] {
+        assert!(matches!(&result, Err(Error::Died(death)) if death.cause == DeathCause::Deadline), "{result:?}");
+    }
+    assert!(took < Duration::from_secs(6), "{took:?}");
+    assert_eq!(left.len(), 2, "they were to outlive their command");
+}
+
 /// What never says that it is up.
 #[test]
 fn a_worker_that_comes_up_silent_is_no_worker() {
