@@ -5,9 +5,9 @@ mod deaths;
 #[cfg(target_os = "linux")]
 mod launchers;
 mod long;
-mod tasks;
 #[cfg(target_os = "linux")]
 mod silent;
+mod tasks;
 #[cfg(target_os = "linux")]
 mod wall;
 
