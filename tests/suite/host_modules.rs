@@ -198,7 +198,9 @@ fn what_no_script_could_use_is_refused() {
     let pool = crate::process::pool();
     let purse = HostModule::new("kit").constant("purse", Handle::new(Purse(1)));
     refused(builder().pool(&pool).module(purse), "the constant kit.purse");
-    refused(builder().pool(&pool).module(HostModule::new("kit").awaitable("ask")), "kit.ask cannot be awaited");
+    let fetch = |url: String| async move { Ok::<_, String>(url) };
+    let kit = HostModule::new("kit").async_function("fetch", fetch);
+    refused(builder().pool(&pool).module(kit), "kit.fetch is an async function of the host");
 }
 
 #[test]

@@ -310,8 +310,10 @@ fn importer() -> String {
 #[test]
 fn modules_are_the_same_wherever_a_sandbox_runs() {
     let (runner, source) = (Runner::new().unwrap(), importer());
-    let build = || Sandbox::builder().runner(&runner).policy(Policy::data()).build().unwrap();
-    let budget = Budget::default();
+    // Time is not what this is about, and the machine may be busy.
+    let budget = Budget::default().timeout(Duration::from_secs(60));
+    let builder = || Sandbox::builder().policy(Policy::data()).budget(budget.clone());
+    let build = || builder().runner(&runner).build().unwrap();
 
     let mut called = build();
     let loaded = called.exec_with(&source, budget.clone()).unwrap();
@@ -323,7 +325,7 @@ fn modules_are_the_same_wherever_a_sandbox_runs() {
     let script = tasked.compile("importer", &source).unwrap();
     let mut task = tasked.start_script(&script).unwrap();
     let mut pauses = 0;
-    while let Progress::Paused(_) = task.resume(Budget::default().instructions(50)).unwrap() {
+    while let Progress::Paused(_) = task.resume(budget.clone().instructions(50)).unwrap() {
         pauses += 1;
     }
     assert!(pauses > 10, "{pauses}");
@@ -342,7 +344,7 @@ fn modules_are_the_same_wherever_a_sandbox_runs() {
 
     let launcher = Launcher::executable(env!("CARGO_BIN_EXE_pycage"));
     let pool = Pool::builder().launcher(launcher).size(1, 1).build().unwrap();
-    let mut worker = Sandbox::builder().pool(&pool).policy(Policy::data()).build().unwrap();
+    let mut worker = builder().pool(&pool).build().unwrap();
     let far = worker.exec_with(&source, budget.clone()).unwrap();
     assert_eq!((far.instructions, far.native_steps), bills[0]);
     assert_eq!(worker.call::<String>("main", ()).unwrap(), value);
