@@ -512,12 +512,6 @@ pub(crate) fn enter(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
     if uneventful { Ok(()) } else { look_now(vm) }
 }
 
-/// The last look at a run: the instruction that it ends with may have passed a limit, with no probe after it.
-#[inline]
-pub(crate) fn leave(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
-    if allocator::exceeded().is_some() { look_now(vm) } else { Ok(()) }
-}
-
 /// Looks at everything that can stop a run; hands out a slice where nothing does.
 fn look(meter: &Meter, vm: &VirtualMachine) -> Option<Trip> {
     world::give_way(vm);

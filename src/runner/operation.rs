@@ -109,7 +109,7 @@ pub(crate) fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Op
 #[inline]
 pub(crate) fn as_run(vm: &VirtualMachine, work: impl FnOnce() -> Performed) -> Result<Value, Failure> {
     let result = fuel::enter(vm).and_then(|()| work());
-    carry_out(vm, fuel::leave(vm).and(result))
+    carry_out(vm, result)
 }
 
 /// Copies what came of an operation out, inside the meters.
