@@ -167,7 +167,8 @@ const INTROSPECTION_PREFIXES: [&str; 8] = ["ag_", "co_", "cr_", "evaluate_", "f_
 /// Introspection names without a common prefix.
 const INTROSPECTION: [&str; 6] = ["cell_contents", "fdel", "fget", "fset", "mro", "with_traceback"];
 
-const KEYWORDS: [&str; 35] = [
+/// What cannot be a name.
+pub(crate) const KEYWORDS: [&str; 35] = [
     "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del",
     "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal",
     "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",

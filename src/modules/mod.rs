@@ -25,6 +25,8 @@ pub(crate) struct Module {
     pub name: &'static str,
     /// Names that begin with an underscore stay inside, all others are public.
     pub source: &'static str,
+    /// What type checkers are told of it, see [`stubs`](crate::stubs).
+    pub stub: &'static str,
     /// Puts native functions among the module's names, before its source runs.
     pub natives: fn(&mut Natives<'_>) -> PyResult<()>,
 }
@@ -40,9 +42,19 @@ pub(crate) fn grantable(name: &str) -> bool {
 }
 
 /// What comes with files that the host mounts, and cannot be granted otherwise.
-static FOR_FILES: &[Module] = &[
-    Module { name: FILES, source: include_str!("files.py"), natives: native::files::install },
-    Module { name: PATHLIB, source: include_str!("pathlib.py"), natives: native::files::install },
+pub(crate) static FOR_FILES: &[Module] = &[
+    Module {
+        name: FILES,
+        source: include_str!("files.py"),
+        stub: include_str!("../stubs/typeshed/files.pyi"),
+        natives: native::files::install,
+    },
+    Module {
+        name: PATHLIB,
+        source: include_str!("pathlib.py"),
+        stub: include_str!("../stubs/typeshed/pathlib.pyi"),
+        natives: native::files::install,
+    },
 ];
 
 /// Where `open` is defined. No script can import it.
@@ -53,12 +65,42 @@ pub(crate) const PATHLIB: &str = "pathlib";
 
 /// All modules, in the order of their names.
 pub(crate) static MODULES: &[Module] = &[
-    Module { name: "abc", source: include_str!("abc.py"), natives: native::objects::abc },
-    Module { name: "bisect", source: include_str!("bisect.py"), natives: none },
-    Module { name: "collections", source: include_str!("collections.py"), natives: native::taken::collections },
-    Module { name: "contextlib", source: include_str!("contextlib.py"), natives: none },
-    Module { name: "copy", source: include_str!("copy.py"), natives: native::objects::copy },
-    Module { name: "dataclasses", source: include_str!("dataclasses.py"), natives: native::objects::dataclasses },
+    Module {
+        name: "abc",
+        source: include_str!("abc.py"),
+        stub: include_str!("../stubs/typeshed/abc.pyi"),
+        natives: native::objects::abc,
+    },
+    Module {
+        name: "bisect",
+        source: include_str!("bisect.py"),
+        stub: include_str!("../stubs/typeshed/bisect.pyi"),
+        natives: none,
+    },
+    Module {
+        name: "collections",
+        source: include_str!("collections.py"),
+        stub: include_str!("../stubs/typeshed/collections.pyi"),
+        natives: native::taken::collections,
+    },
+    Module {
+        name: "contextlib",
+        source: include_str!("contextlib.py"),
+        stub: include_str!("../stubs/typeshed/contextlib.pyi"),
+        natives: none,
+    },
+    Module {
+        name: "copy",
+        source: include_str!("copy.py"),
+        stub: include_str!("../stubs/typeshed/copy.pyi"),
+        natives: native::objects::copy,
+    },
+    Module {
+        name: "dataclasses",
+        source: include_str!("dataclasses.py"),
+        stub: include_str!("../stubs/typeshed/dataclasses.pyi"),
+        natives: native::objects::dataclasses,
+    },
     Module {
         name: "datetime",
         source: concat!(
@@ -67,6 +109,7 @@ pub(crate) static MODULES: &[Module] = &[
             include_str!("datetime/date.py"),
             include_str!("datetime/datetime.py"),
         ),
+        stub: include_str!("../stubs/typeshed/datetime.pyi"),
         natives: none,
     },
     Module {
@@ -77,25 +120,97 @@ pub(crate) static MODULES: &[Module] = &[
             include_str!("decimal/operations.py"),
             include_str!("decimal/decimal.py"),
         ),
+        stub: include_str!("../stubs/typeshed/decimal.pyi"),
         natives: none,
     },
-    Module { name: "enum", source: include_str!("enum.py"), natives: native::objects::enumerations },
-    Module { name: "fractions", source: include_str!("fractions.py"), natives: none },
-    Module { name: "functools", source: include_str!("functools.py"), natives: none },
-    Module { name: "heapq", source: include_str!("heapq.py"), natives: none },
-    Module { name: "itertools", source: include_str!("itertools.py"), natives: native::taken::itertools },
-    Module { name: "json", source: include_str!("json.py"), natives: native::json::install },
-    Module { name: "math", source: include_str!("math.py"), natives: native::math::install },
-    Module { name: "operator", source: include_str!("operator.py"), natives: none },
-    Module { name: "random", source: include_str!("random.py"), natives: native::random::install },
-    Module { name: "re", source: include_str!("re.py"), natives: native::re::install },
-    Module { name: "statistics", source: include_str!("statistics.py"), natives: none },
-    Module { name: "string", source: include_str!("string.py"), natives: none },
-    Module { name: "textwrap", source: include_str!("textwrap.py"), natives: none },
+    Module {
+        name: "enum",
+        source: include_str!("enum.py"),
+        stub: include_str!("../stubs/typeshed/enum.pyi"),
+        natives: native::objects::enumerations,
+    },
+    Module {
+        name: "fractions",
+        source: include_str!("fractions.py"),
+        stub: include_str!("../stubs/typeshed/fractions.pyi"),
+        natives: none,
+    },
+    Module {
+        name: "functools",
+        source: include_str!("functools.py"),
+        stub: include_str!("../stubs/typeshed/functools.pyi"),
+        natives: none,
+    },
+    Module {
+        name: "heapq",
+        source: include_str!("heapq.py"),
+        stub: include_str!("../stubs/typeshed/heapq.pyi"),
+        natives: none,
+    },
+    Module {
+        name: "itertools",
+        source: include_str!("itertools.py"),
+        stub: include_str!("../stubs/typeshed/itertools.pyi"),
+        natives: native::taken::itertools,
+    },
+    Module {
+        name: "json",
+        source: include_str!("json.py"),
+        stub: include_str!("../stubs/typeshed/json.pyi"),
+        natives: native::json::install,
+    },
+    Module {
+        name: "math",
+        source: include_str!("math.py"),
+        stub: include_str!("../stubs/typeshed/math.pyi"),
+        natives: native::math::install,
+    },
+    Module {
+        name: "operator",
+        source: include_str!("operator.py"),
+        stub: include_str!("../stubs/typeshed/operator.pyi"),
+        natives: none,
+    },
+    Module {
+        name: "random",
+        source: include_str!("random.py"),
+        stub: include_str!("../stubs/typeshed/random.pyi"),
+        natives: native::random::install,
+    },
+    Module {
+        name: "re",
+        source: include_str!("re.py"),
+        stub: include_str!("../stubs/typeshed/re.pyi"),
+        natives: native::re::install,
+    },
+    Module {
+        name: "statistics",
+        source: include_str!("statistics.py"),
+        stub: include_str!("../stubs/typeshed/statistics.pyi"),
+        natives: none,
+    },
+    Module {
+        name: "string",
+        source: include_str!("string.py"),
+        stub: include_str!("../stubs/typeshed/string.pyi"),
+        natives: none,
+    },
+    Module {
+        name: "textwrap",
+        source: include_str!("textwrap.py"),
+        stub: include_str!("../stubs/typeshed/textwrap.pyi"),
+        natives: none,
+    },
     Module {
         name: "time",
         source: concat!(include_str!("datetime/calendar.py"), include_str!("datetime/time.py")),
+        stub: include_str!("../stubs/typeshed/time.pyi"),
         natives: none,
     },
-    Module { name: "typing", source: include_str!("typing.py"), natives: none },
+    Module {
+        name: "typing",
+        source: include_str!("typing.py"),
+        stub: include_str!("../stubs/typeshed/typing.pyi"),
+        natives: none,
+    },
 ];

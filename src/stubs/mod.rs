@@ -12,6 +12,7 @@ pub(crate) mod signature;
 mod typeshed;
 
 use crate::host::object::{HostObject, new_class};
+use crate::modules;
 use crate::sandbox::{Config, Sandbox};
 use classes::Classes;
 use given::Given;
@@ -200,13 +201,9 @@ impl Stubs {
             files.insert(path.to_owned(), text.to_owned());
         }
         let with_files = self.config.provided.files.is_some();
-        for (path, text) in typeshed::FILES.iter().filter(|_| with_files) {
-            files.insert((*path).to_owned(), (*text).to_owned());
-        }
-        for module in self.config.policy.modules() {
-            if let Some(text) = typeshed::module(module) {
-                files.insert(typeshed::path_of(module), text.to_owned());
-            }
+        let granted = self.config.policy.modules().filter_map(modules::find);
+        for module in modules::FOR_FILES.iter().filter(|_| with_files).chain(granted) {
+            files.insert(typeshed::path_of(module.name), module.stub.to_owned());
         }
 
         let mut builtins = files.remove("builtins.pyi").unwrap_or_default();

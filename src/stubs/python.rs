@@ -1,11 +1,6 @@
 //! Pieces of Python source.
 
-/// What cannot be a name.
-const KEYWORDS: [&str; 35] = [
-    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del",
-    "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal",
-    "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
-];
+use crate::compile::names::KEYWORDS;
 
 /// Whether source can write this name.
 pub(crate) fn is_identifier(name: &str) -> bool {

@@ -29,10 +29,6 @@ pub(crate) const CHECKERS_MODULES: [&str; 9] = [
 /// What is added to the builtins where files are mounted.
 pub(crate) const OPEN: &str = include_str!("typeshed/open.pyi");
 
-/// What is there beside, where files are mounted.
-pub(crate) const FILES: [(&str, &str); 2] =
-    [("_files.pyi", include_str!("typeshed/files.pyi")), ("pathlib.pyi", include_str!("typeshed/pathlib.pyi"))];
-
 /// Where the stub of a module stands.
 pub(crate) fn path_of(module: &str) -> String {
     match module {
@@ -40,42 +36,3 @@ pub(crate) fn path_of(module: &str) -> String {
         other => format!("{other}.pyi"),
     }
 }
-
-/// The stub of a module that can be granted.
-pub(crate) fn module(name: &str) -> Option<&'static str> {
-    MODULES.iter().find(|(module, _)| *module == name).map(|(_, text)| *text)
-}
-
-macro_rules! modules {
-    ($($name:literal),* $(,)?) => {
-        /// The stubs of the modules that can be granted.
-        pub(crate) const MODULES: &[(&str, &str)] =
-            &[$(($name, include_str!(concat!("typeshed/", $name, ".pyi")))),*];
-    };
-}
-
-modules!(
-    "abc",
-    "bisect",
-    "collections",
-    "contextlib",
-    "copy",
-    "dataclasses",
-    "datetime",
-    "decimal",
-    "enum",
-    "fractions",
-    "functools",
-    "heapq",
-    "itertools",
-    "json",
-    "math",
-    "operator",
-    "random",
-    "re",
-    "statistics",
-    "string",
-    "textwrap",
-    "time",
-    "typing",
-);
