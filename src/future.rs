@@ -89,11 +89,8 @@ macro_rules! async_host_function {
                 Box::pin(async move { started?.await.into_answer().map_err(CallFailure::Failed) })
             }
 
-            #[allow(unused_mut)]
             fn signature() -> Signature {
-                let mut signature = Signature::answering(<Out::Output as IntoAnswer>::type_hint());
-                $(<$arg as HostArg>::describe(&mut signature);)*
-                signature
+                Signature::of(<Out::Output as IntoAnswer>::type_hint(), &[$(<$arg as HostArg>::describe),*])
             }
         }
     };

@@ -31,7 +31,7 @@ use crate::runner::handover::{Looked, NoAnswer};
 use crate::runner::operation::Op;
 use crate::runner::{CallError, Runner};
 use crate::script::Script;
-use crate::stubs::given::{self, Given, Item, ValueHint};
+use crate::stubs::given::{Given, Item, ValueHint};
 use crate::task::Books;
 use crate::usage::Usage;
 use crate::value::{FromValue, IntoArgs, IntoValue, Value};
@@ -338,9 +338,7 @@ impl Sandbox {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn set(&mut self, name: &str, value: impl IntoValue) -> Result<(), Error> {
-        let hint = given::hint_of(&value);
-        let value = value.into_value();
-        let hint = ValueHint::new(hint, &value);
+        let (value, hint) = ValueHint::taken(value);
         self.dispatch(Op::Set(name.to_owned(), value), self.budget.clone())?;
         self.given.set(name, Item::Value(hint));
         Ok(())

@@ -120,11 +120,8 @@ macro_rules! host_function {
                 args.run(|| self($($arg),*).into_answer())?.map_err(CallFailure::Failed)
             }
 
-            #[allow(unused_mut)]
             fn signature() -> Signature {
-                let mut signature = Signature::answering(Answer::type_hint());
-                $($arg::describe(&mut signature);)*
-                signature
+                Signature::of(Answer::type_hint(), &[$($arg::describe),*])
             }
         }
 
@@ -140,11 +137,8 @@ macro_rules! host_function {
                 args.run(|| self($($arg),*).into_answer())?.map_err(CallFailure::Failed)
             }
 
-            #[allow(unused_mut)]
             fn signature() -> Signature {
-                let mut signature = Signature::answering(Answer::type_hint());
-                $($arg::describe(&mut signature);)*
-                signature
+                Signature::of(Answer::type_hint(), &[$($arg::describe),*])
             }
         }
     };

@@ -6,7 +6,7 @@ use crate::guard::facade::ModuleFacade;
 use crate::host::function::{self, Erased, HostFunction, NewFunction};
 use crate::host::{awaitable, convert};
 use crate::stubs::classes::Classes;
-use crate::stubs::given::{self, Item, ValueHint};
+use crate::stubs::given::{Item, ValueHint};
 use crate::stubs::python;
 use crate::stubs::signature::Signature;
 use crate::value::{IntoValue, Value};
@@ -118,10 +118,8 @@ impl HostModule {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn constant(self, name: impl Into<String>, value: impl IntoValue) -> Self {
-        let hint = given::hint_of(&value);
-        let value = value.into_value();
-        let item = Item::Value(ValueHint::new(hint, &value));
-        self.with(name, Kind::Constant(value), item)
+        let (value, hint) = ValueHint::taken(value);
+        self.with(name, Kind::Constant(value), Item::Value(hint))
     }
 
     /// Adds a function, as [`Sandbox::function`](crate::Sandbox::function) makes one a global.

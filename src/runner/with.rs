@@ -12,7 +12,7 @@ use crate::runner::operation::{self, Op};
 use crate::runner::{CallError, Runner, panic_message, thread, world};
 use crate::sandbox::Sandbox;
 use crate::script::Script;
-use crate::stubs::given::{self, Item, ValueHint};
+use crate::stubs::given::{Item, ValueHint};
 use crate::task::{Progress, Task};
 use crate::usage::Usage;
 use crate::value::{FromValue, IntoArgs, IntoValue};
@@ -309,9 +309,7 @@ impl Cage<'_> {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn set(&mut self, sandbox: &mut Sandbox, name: &str, value: impl IntoValue) -> Result<(), Error> {
-        let hint = given::hint_of(&value);
-        let value = value.into_value();
-        let hint = ValueHint::new(hint, &value);
+        let (value, hint) = ValueHint::taken(value);
         let op = Op::Set(name.to_owned(), value);
         sandbox.enter(self, None, None, |cage, place| cage.perform(place, op))?;
         sandbox.given_mut().set(name, Item::Value(hint));

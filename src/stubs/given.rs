@@ -39,9 +39,10 @@ enum Shape {
 }
 
 impl ValueHint {
-    /// `hint` is that of the type that became the value, see [`hint_of`].
-    pub(crate) fn new(hint: fn() -> TypeHint, value: &Value) -> Self {
-        let shape = match value {
+    /// A value that the host gives, with what is known of it.
+    pub(crate) fn taken<T: IntoValue>(value: T) -> (Value, Self) {
+        let value = value.into_value();
+        let shape = match &value {
             Value::None | Value::Opaque(_) => Shape::Named("Any"),
             Value::Bool(_) => Shape::Named("bool"),
             Value::Int(_) | Value::BigInt(_) => Shape::Named("int"),
@@ -55,7 +56,7 @@ impl ValueHint {
             Value::Function(_) => Shape::Named("Callable[..., Any]"),
             Value::Object(object) => Shape::Object(object.inner.table.clone()),
         };
-        ValueHint { hint, shape }
+        (value, ValueHint { hint: T::type_hint, shape })
     }
 
     fn hint(&self) -> TypeHint {
@@ -68,11 +69,6 @@ impl ValueHint {
             Shape::Object(table) => TypeHint::object(table.clone()),
         }
     }
-}
-
-/// How the type of a value is written.
-pub(crate) fn hint_of<T: IntoValue>(_: &T) -> fn() -> TypeHint {
-    T::type_hint
 }
 
 impl Given {

@@ -34,6 +34,13 @@ impl Signature {
         Signature { parameters: Vec::new(), answer }
     }
 
+    /// Of a function whose parameters say what they are, one after the other.
+    pub(crate) fn of(answer: TypeHint, parameters: &[fn(&mut Signature)]) -> Self {
+        let mut signature = Signature::answering(answer);
+        parameters.iter().for_each(|describe| describe(&mut signature));
+        signature
+    }
+
     /// Any arguments, and any answer.
     pub(crate) fn unknown() -> Self {
         let mut signature = Signature::answering(TypeHint::any());

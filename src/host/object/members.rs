@@ -154,11 +154,8 @@ macro_rules! host_method {
                 args.run(|| call(self, this, $($arg),*).into_answer())?.map_err(CallFailure::Failed)
             }
 
-            #[allow(unused_mut)]
             fn signature() -> Signature {
-                let mut signature = Signature::answering(Answer::type_hint());
-                $($arg::describe(&mut signature);)*
-                signature
+                Signature::of(Answer::type_hint(), &[$($arg::describe),*])
             }
         }
 
@@ -185,11 +182,8 @@ macro_rules! host_method {
                 args.run(|| call(self, this, $($arg),*).into_answer())?.map_err(CallFailure::Failed)
             }
 
-            #[allow(unused_mut)]
             fn signature() -> Signature {
-                let mut signature = Signature::answering(Answer::type_hint());
-                $($arg::describe(&mut signature);)*
-                signature
+                Signature::of(Answer::type_hint(), &[$($arg::describe),*])
             }
         }
     };
