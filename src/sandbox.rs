@@ -36,6 +36,7 @@ use crate::task::Books;
 use crate::usage::Usage;
 use crate::value::{FromValue, IntoArgs, IntoValue, Value};
 use parking_lot::Mutex;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -541,7 +542,7 @@ impl Sandbox {
                 enforced.extend(["memory", "allocations"]);
             }
             enforced.extend(["process", "kill"]);
-            enforced.extend(report.enforced.iter().map(|wall| wall.name()));
+            enforced.extend(report.enforced_names());
             return enforced;
         }
         if crate::meter::allocator::installed() {
@@ -551,10 +552,7 @@ impl Sandbox {
     }
 
     fn dispatch(&mut self, op: Op, budget: Budget) -> Result<(Value, Usage), Error> {
-        let effective = match &self.lifetime {
-            Some(lifetime) => budget.within(lifetime, &self.total_usage()),
-            None => budget.clone(),
-        };
+        let effective = self.within_lifetime(&budget);
         let observed = op.subject().and_then(|subject| self.observe(subject));
         let Some(observed) = observed else { return self.perform(op, &budget, &effective).0 };
         let _inside = observed.span.enter();
@@ -567,6 +565,14 @@ impl Sandbox {
             Err(error) => observed.end(Some(&effective), &usage, Ended::Failed(error)),
         }
         result
+    }
+
+    /// What is left of a budget by the one for the sandbox's lifetime.
+    fn within_lifetime<'a>(&self, asked: &'a Budget) -> Cow<'a, Budget> {
+        match &self.lifetime {
+            Some(lifetime) => Cow::Owned(asked.within(lifetime, &self.total_usage())),
+            None => Cow::Borrowed(asked),
+        }
     }
 
     /// A run begins, if anybody looks on.
@@ -647,10 +653,7 @@ impl Sandbox {
     ) -> Result<(Value, Usage), Error> {
         let _inside = observed.span.enter();
         let budget = budget.unwrap_or(&self.budget).clone();
-        let effective = match &self.lifetime {
-            Some(lifetime) => budget.within(lifetime, &self.total_usage()),
-            None => budget.clone(),
-        };
+        let effective = self.within_lifetime(&budget).into_owned();
         // The bill of a failure is not in every error.
         let mut usage = None;
         let looked = Some((observed.clone(), Some(effective.clone())));
@@ -679,16 +682,14 @@ impl Sandbox {
             ));
         }
         let asked = budget.unwrap_or(&self.budget);
-        let cut;
-        let effective = match &self.lifetime {
-            Some(lifetime) => {
-                cut = asked.within(lifetime, &self.total_usage());
-                &cut
-            }
-            None => asked,
+        let effective = self.within_lifetime(asked);
+        let place = Place {
+            sandbox: self.id,
+            config: &self.config,
+            budget: &effective,
+            live: &self.live,
+            clock: Clock::lazy(),
         };
-        let place =
-            Place { sandbox: self.id, config: &self.config, budget: effective, live: &self.live, clock: Clock::lazy() };
         let done = cage.watched(effective.timeout.saturating_add(GRACE), looked, |cage| work(cage, place))?;
         if done.result.is_ok() && done.output.is_empty() && self.books.is_none() {
             // The usual case, which is to be quick.

@@ -92,6 +92,29 @@ pub(crate) struct Remote {
     pub config: Arc<Config>,
 }
 
+#[cfg(feature = "process")]
+impl Remote {
+    /// Runs a slice. An error is one that comes before anything was sent: the task is as it was.
+    fn step(
+        &self,
+        id: TaskId,
+        allowed: &Allowance,
+        patience: Duration,
+        reply: Reply,
+        live: &LiveUsage,
+    ) -> Result<Stepped, Error> {
+        let Some(session) = self.session.upgrade() else { return Ok(Stepped::sandbox_dropped()) };
+        let stepped = session.lock().step_task(id, allowed, patience, reply, &self.config, live);
+        match stepped {
+            Err(error @ (Error::Died(_) | Error::Lost)) => {
+                let usage = error.usage().copied().unwrap_or_default();
+                Ok(Stepped { result: Err(error), usage, output: String::new(), left: false })
+            }
+            stepped => stepped,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Paused,
@@ -331,8 +354,9 @@ impl Task {
     fn step(&mut self, slice: Budget, reply: Reply) -> Result<Progress, Error> {
         let (allowed, patience) = self.prepare(slice)?;
         #[cfg(feature = "process")]
-        if let Home::Process(_) = &self.home {
-            return self.step_in_worker(&allowed, patience, reply);
+        if let Home::Process(remote) = &self.home {
+            let stepped = remote.step(self.id, &allowed, patience, reply, &self.live)?;
+            return self.enter(stepped, &allowed.told);
         }
         let (id, live) = (self.id, self.live.clone());
         let told = allowed.told.clone();
@@ -343,30 +367,6 @@ impl Task {
         match stepped {
             Ok(stepped) => self.enter(stepped, &told),
             Err(why) => Err(self.fail(why)),
-        }
-    }
-
-    #[cfg(feature = "process")]
-    fn step_in_worker(&mut self, allowed: &Allowance, patience: Duration, reply: Reply) -> Result<Progress, Error> {
-        let Home::Process(remote) = &self.home else { return Err(Error::Lost) };
-        let Some(session) = remote.session.upgrade() else {
-            let error = Error::Setup("the task's sandbox was dropped, and the task with it".to_owned());
-            self.end(Ended::Failed(&error));
-            return Err(error);
-        };
-        let stepped = session.lock().step_task(self.id, allowed, patience, reply, &remote.config, &self.live);
-        match stepped {
-            Ok(stepped) => self.enter(stepped, &allowed.told),
-            Err(error) => {
-                if let Some(usage) = error.usage() {
-                    self.bill(*usage);
-                }
-                // Others come before anything was sent.
-                if matches!(error, Error::Died(_) | Error::Lost) {
-                    self.end(Ended::Failed(&error));
-                }
-                Err(error)
-            }
         }
     }
 

@@ -56,7 +56,7 @@ pub(crate) enum Subject<'a> {
     /// A callable that the host holds.
     Callback,
     /// A source that is to be compiled.
-    Source(Operation, &'a str, &'a ScriptSource),
+    Source(Operation, &'a str, &'a str),
 }
 
 impl Observer {
@@ -92,7 +92,9 @@ impl Observer {
             }
             Subject::Function(operation, name) => (operation, state.script.clone(), Some(name.to_owned())),
             Subject::Callback => (Operation::Callback, state.script.clone(), None),
-            Subject::Source(operation, name, source) => (operation, Some(AuditScript::new(name, source)), None),
+            Subject::Source(operation, name, source) => {
+                (operation, Some(AuditScript::new(name, &ScriptSource::of(source))), None)
+            }
         };
         let number = state.runs;
         drop(state);

@@ -167,12 +167,7 @@ impl Cage<'_> {
 
     /// Goes on with a task. The thread must be [`world::Running`].
     pub(crate) fn step_task(&mut self, id: TaskId, allowed: &Allowance, reply: Reply) -> Stepped {
-        let Some(mut task) = self.tasks.left.remove(&id) else {
-            return Stepped::failed(
-                false,
-                Error::Setup("the task's sandbox was dropped, and the task with it".to_owned()),
-            );
-        };
+        let Some(mut task) = self.tasks.left.remove(&id) else { return Stepped::sandbox_dropped() };
         let limits = match cage::memory_limits(&allowed.slice) {
             Ok(limits) => limits,
             Err(error) => {
@@ -291,6 +286,11 @@ enum Went {
 }
 
 impl Stepped {
+    /// A task does not outlive its sandbox.
+    pub(crate) fn sandbox_dropped() -> Self {
+        Stepped::failed(false, Error::Setup("the task's sandbox was dropped, and the task with it".to_owned()))
+    }
+
     /// Nothing of the task has run.
     fn failed(left: bool, error: Error) -> Self {
         Stepped { result: Err(error), usage: Usage::default(), output: String::new(), left }

@@ -10,7 +10,7 @@ use crate::observe::audit::Operation;
 use crate::observe::{Subject, trace};
 #[cfg(feature = "async")]
 use crate::runner::cage::Cage;
-use crate::script::{Script, ScriptSource};
+use crate::script::Script;
 use std::sync::Arc;
 
 impl Sandbox {
@@ -90,7 +90,7 @@ impl Sandbox {
         compiled: Result<Script, Error>,
     ) -> Result<Script, Error> {
         compiled.inspect_err(|error| {
-            if let Some(observed) = self.observe(Subject::Source(operation, name, &ScriptSource::of(source))) {
+            if let Some(observed) = self.observe(Subject::Source(operation, name, source)) {
                 observed.fail(budget, error);
             }
         })
