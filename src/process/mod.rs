@@ -5,6 +5,7 @@
 //! workers there are ([`Pool`]), what must be in force around them ([`PoolBuilder::require`]), and how they are started
 //! ([`Launcher`], [`Launch`]).
 
+mod call;
 mod death;
 pub(crate) mod jail;
 mod launcher;
