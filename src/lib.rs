@@ -76,7 +76,8 @@ pub use host::failure::{CallFailure, ExceptionType, HostError, IntoAnswer, Raise
 pub use host::function::{HostFunction, HostFunctionMut};
 pub use host::lend::Scope;
 pub use host::module::HostModule;
-pub use host::object::members::{HostMethod, Members};
+pub use host::object::members::Members;
+pub use host::object::method::HostMethod;
 pub use host::object::{AnyObject, Borrowed, Handle, HostObject, InUse};
 pub use host::resolver::{MemoryModules, ModuleSource, Resolver};
 pub use meter::allocator::MeteredAlloc;

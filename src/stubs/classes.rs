@@ -1,6 +1,7 @@
 //! The types of host objects, as classes that no script can make an instance of.
 
-use crate::host::object::members::{Described, Kind, Operator, Table};
+use crate::host::object::description::Described;
+use crate::host::object::members::{Kind, Operator, Table};
 use crate::stubs::python;
 use std::sync::Arc;
 

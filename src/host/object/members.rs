@@ -1,5 +1,7 @@
 //! The list of what a script can do with a host object.
 
+use super::description::Description;
+use super::method::{HostMethod, signature_of};
 use crate::guard::names;
 use crate::host::args::{Arguments, HostArg};
 use crate::host::failure::{CallFailure, HostError, IntoAnswer};
@@ -9,7 +11,7 @@ use crate::stubs::signature::{ParameterKind, Signature};
 use crate::value::{FromValue, IntoValue, Value};
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A member without its types.
@@ -54,38 +56,6 @@ pub struct Members<T> {
     description: Option<Description>,
 }
 
-/// What stubs say of the members.
-#[derive(Default)]
-pub(crate) struct Description {
-    pub(crate) doc: Cow<'static, str>,
-    pub(crate) named: BTreeMap<String, Described>,
-    pub(crate) operators: BTreeMap<Operator, Described>,
-    last: Last,
-}
-
-/// What is written of a member in stubs.
-#[derive(Clone, Debug)]
-pub(crate) struct Described {
-    /// Of a field, what it answers, and what is set.
-    pub(crate) signature: fn() -> Signature,
-    pub(crate) doc: Cow<'static, str>,
-}
-
-impl Described {
-    fn new(signature: fn() -> Signature) -> Self {
-        Described { signature, doc: Cow::Borrowed("") }
-    }
-}
-
-/// What was listed last, and is documented next.
-#[derive(Default)]
-enum Last {
-    #[default]
-    Type,
-    Named(String),
-    Operator(Operator),
-}
-
 /// What a script does with an object other than by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Operator {
@@ -101,101 +71,6 @@ pub(crate) enum Operator {
     Call,
     Iter,
 }
-
-/// Methods of a host object: closures that take `&T` or `&mut T` and then what a [`HostFunction`](crate::HostFunction)
-/// takes.
-///
-/// ```
-/// use pycage::{HostMethod, Members};
-///
-/// fn twice<T, Args>(members: &mut Members<T>, method: impl HostMethod<T, Args> + Clone) {
-///     members.method("go", method.clone()).method("start", method);
-/// }
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a method of a host object",
-    note = "write out the types of all parameters, the first of them `&T` for `method` and `&mut T` for `method_mut`",
-    note = "the others must be `FromValue`, `&str`, `CallContext`, `Rest` or `Kwargs`; there may be up to seven"
-)]
-pub trait HostMethod<T, Args>: Send + Sync + 'static {
-    /// Takes the arguments and calls the closure.
-    #[doc(hidden)]
-    fn invoke(&self, this: &mut T, args: &mut Arguments<'_>) -> Result<Value, CallFailure>;
-
-    /// What it takes beside the object, and what it answers, for stubs.
-    #[doc(hidden)]
-    fn signature() -> Signature
-    where
-        Self: Sized;
-}
-
-macro_rules! host_method {
-    ($($arg:ident)*) => {
-        impl<This, Function, Answer, $($arg: HostArg),*> HostMethod<This, fn(&This, $($arg),*) -> Answer> for Function
-        where
-            Function: Send + Sync + 'static,
-            Function: Fn(&This, $($arg),*) -> Answer + for<'t, 'a> Fn(&'t This, $($arg::Item<'a>),*) -> Answer,
-            Answer: IntoAnswer,
-        {
-            #[allow(non_snake_case)]
-            fn invoke(&self, this: &mut This, args: &mut Arguments<'_>) -> Result<Value, CallFailure> {
-                /// Settles which of the two bounds on `Function` is meant.
-                #[inline]
-                #[allow(clippy::too_many_arguments)]
-                fn call<This, Answer, $($arg),*>(
-                    method: impl Fn(& This, $($arg),*) -> Answer,
-                    this: & This,
-                    $($arg: $arg),*
-                ) -> Answer {
-                    method(this, $($arg),*)
-                }
-                $(let $arg = $arg::take(args)?;)*
-                args.finish()?;
-                args.run(|| call(self, this, $($arg),*).into_answer())?.map_err(CallFailure::Failed)
-            }
-
-            fn signature() -> Signature {
-                Signature::of(Answer::type_hint(), &[$($arg::describe),*])
-            }
-        }
-
-        impl<This, Function, Answer, $($arg: HostArg),*> HostMethod<This, fn(&mut This, $($arg),*) -> Answer> for Function
-        where
-            Function: Send + Sync + 'static,
-            Function: Fn(&mut This, $($arg),*) -> Answer + for<'t, 'a> Fn(&'t mut This, $($arg::Item<'a>),*) -> Answer,
-            Answer: IntoAnswer,
-        {
-            #[allow(non_snake_case)]
-            fn invoke(&self, this: &mut This, args: &mut Arguments<'_>) -> Result<Value, CallFailure> {
-                /// Settles which of the two bounds on `Function` is meant.
-                #[inline]
-                #[allow(clippy::too_many_arguments)]
-                fn call<This, Answer, $($arg),*>(
-                    method: impl Fn(&mut This, $($arg),*) -> Answer,
-                    this: &mut This,
-                    $($arg: $arg),*
-                ) -> Answer {
-                    method(this, $($arg),*)
-                }
-                $(let $arg = $arg::take(args)?;)*
-                args.finish()?;
-                args.run(|| call(self, this, $($arg),*).into_answer())?.map_err(CallFailure::Failed)
-            }
-
-            fn signature() -> Signature {
-                Signature::of(Answer::type_hint(), &[$($arg::describe),*])
-            }
-        }
-    };
-}
-host_method!();
-host_method!(A);
-host_method!(A B);
-host_method!(A B C);
-host_method!(A B C D);
-host_method!(A B C D E);
-host_method!(A B C D E F);
-host_method!(A B C D E F G);
 
 impl<T> Members<T> {
     pub(crate) fn new() -> Self {
@@ -241,14 +116,8 @@ impl<T> Members<T> {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub fn doc(&mut self, doc: impl Into<Cow<'static, str>>) -> &mut Self {
-        let Some(Description { doc: of_type, named, operators, last }) = &mut self.description else { return self };
-        let place = match last {
-            Last::Type => Some(of_type),
-            Last::Named(name) => named.get_mut(name).map(|described| &mut described.doc),
-            Last::Operator(operator) => operators.get_mut(operator).map(|described| &mut described.doc),
-        };
-        if let Some(place) = place {
-            *place = doc.into();
+        if let Some(description) = &mut self.description {
+            description.document(doc.into());
         }
         self
     }
@@ -665,15 +534,13 @@ impl<T> Members<T> {
 
     fn describe(&mut self, name: &str, signature: fn() -> Signature) {
         if let Some(description) = &mut self.description {
-            description.named.insert(name.to_owned(), Described::new(signature));
-            description.last = Last::Named(name.to_owned());
+            description.member(name, signature);
         }
     }
 
     fn describe_operator(&mut self, operator: Operator, signature: fn() -> Signature) {
         if let Some(description) = &mut self.description {
-            description.operators.insert(operator, Described::new(signature));
-            description.last = Last::Operator(operator);
+            description.operator(operator, signature);
         }
     }
 
@@ -700,10 +567,6 @@ impl<T> Members<T> {
         }
         Table { type_name: T::NAME, named, operators, problem: self.problem.clone(), describe: Self::describe_type }
     }
-}
-
-fn signature_of<T, Args, Method: HostMethod<T, Args>>(_: &Method) -> fn() -> Signature {
-    Method::signature
 }
 
 /// Of what takes one argument.

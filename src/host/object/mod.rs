@@ -5,8 +5,10 @@
 //! * [`instance`], [`bound`]: how scripts see it.
 
 mod bound;
+pub(crate) mod description;
 mod instance;
 pub(crate) mod members;
+pub(crate) mod method;
 pub(crate) mod slot;
 
 pub(crate) use instance::HostInstance;
