@@ -2,7 +2,7 @@
 //! there is one, and the names of each built-in type. `docs/breadth.md` is written from them.
 
 use crate::support::table::{CaseTable, Entry};
-use crate::support::{assert_none, peer_counts};
+use crate::support::{assert_none, has_python, peer_counts};
 use pycage::{Policy, Runner, Sandbox};
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
@@ -72,15 +72,6 @@ fn in_python(sources: &[String]) -> Option<Vec<Option<String>>> {
     serde_json::to_writer(child.stdin.take().unwrap(), sources).unwrap();
     let output = child.wait_with_output().unwrap();
     Some(serde_json::from_slice(&output.stdout).unwrap())
-}
-
-fn has_python() -> bool {
-    let version = Command::new("python3").args(["-c", "import sys; print(sys.version_info[:2])"]).output();
-    let there = version.is_ok_and(|output| output.stdout == b"(3, 11)\n");
-    if !there {
-        println!("no python3 3.11 here: nothing is compared with it");
-    }
-    there
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub mod expect;
 pub mod source;
 pub mod table;
 
+use std::process::Command;
 use std::sync::Mutex;
 
 /// Does `job` for each item, on as many threads as the machine has cores; answers in the order of the items.
@@ -34,6 +35,16 @@ pub fn in_parallel<T: Sync, R: Send>(items: &[T], job: impl Fn(&T) -> R + Sync) 
 /// Fails with everything that is wrong, not only with the first of it.
 pub fn assert_none(what: &str, wrong: Vec<String>) {
     assert!(wrong.is_empty(), "{} {what}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Whether there is the Python that pycage is compared with. Says so where there is none.
+pub fn has_python() -> bool {
+    let version = Command::new("python3").args(["-c", "import sys; print(sys.version_info[:2])"]).output();
+    let there = version.is_ok_and(|output| output.stdout == b"(3, 11)\n");
+    if !there {
+        println!("no python3 3.11 here: nothing is compared with it");
+    }
+    there
 }
 
 /// The package whose programs were run, and how many came to what, as it is recorded.
