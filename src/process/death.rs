@@ -1,5 +1,6 @@
 //! How workers end, and what the host makes of it.
 
+use super::jail::Wall;
 use crate::usage::Usage;
 use std::fmt;
 use std::process::ExitStatus;
@@ -61,6 +62,8 @@ impl Exit {
 pub struct WorkerDeath {
     /// What ended it.
     pub cause: DeathCause,
+    /// The wall that ended it, where the host's own side saw it: today a control group's limit on memory.
+    pub wall: Option<Wall>,
     /// What it wrote to its standard error, cut at some kilobytes.
     pub stderr: String,
     /// What the call had cost as of its last report, some milliseconds before.
@@ -87,7 +90,7 @@ pub struct WorkerDeath {
 pub enum DeathCause {
     /// It did not stop by the call's deadline and grace, and was killed.
     Deadline,
-    /// It reached the memory that the wall allows.
+    /// It reached the memory that the wall allows: its address space's, or that of its control group.
     OutOfMemory,
     /// It used up the processor time that the wall allows.
     CpuTime,
@@ -142,7 +145,11 @@ impl fmt::Display for DeathCause {
 
 impl fmt::Display for WorkerDeath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the worker process {}; this sandbox is lost with it", self.cause)?;
+        write!(f, "the worker process {}", self.cause)?;
+        if let Some(wall) = self.wall {
+            write!(f, ", by {wall}")?;
+        }
+        f.write_str("; this sandbox is lost with it")?;
         match self.stderr.lines().next() {
             Some(line) => write!(f, " (it wrote: {line})"),
             None => Ok(()),

@@ -1,6 +1,6 @@
 //! How a worker is started: the seam for containers, virtual machines and other machines.
 
-use super::{death::Exit, worker};
+use super::{death::Exit, jail::Wall, worker};
 use crate::error::Error;
 use parking_lot::Mutex;
 use std::ffi::OsString;
@@ -105,6 +105,46 @@ pub trait Process: Send + Sync {
     /// # }
     /// ```
     fn wait(&self, patience: Duration) -> Option<Exit>;
+
+    /// The walls that the launcher itself has put around it, in force or lacking for a reason. Asked once, when the worker has
+    /// come up and before it is given anything; what it answers goes into what
+    /// [`Sandbox::enforced`](crate::Sandbox::enforced) and [`PoolBuilder::require`](super::PoolBuilder::require) see. None,
+    /// unless overridden.
+    ///
+    /// ```
+    /// use pycage::process::{Exit, Process, Wall};
+    /// use std::time::Duration;
+    ///
+    /// /// A container that was started with `--memory`.
+    /// struct Container;
+    ///
+    /// impl Process for Container {
+    ///     # fn kill(&self) {}
+    ///     # fn wait(&self, _patience: Duration) -> Option<Exit> { None }
+    ///     // ... kill and wait, and:
+    ///     fn walls(&self) -> Vec<(Wall, Result<(), String>)> {
+    ///         vec![(Wall::CgroupMemory, Ok(()))]
+    ///     }
+    /// }
+    /// assert_eq!(Container.walls().len(), 1);
+    /// ```
+    fn walls(&self) -> Vec<(Wall, Result<(), String>)> {
+        Vec::new()
+    }
+
+    /// Which of these walls ended it, once it has ended. [`Wall::CgroupMemory`] makes its end one for want of memory. None,
+    /// unless overridden.
+    ///
+    /// ```
+    /// # fn look(process: &dyn pycage::process::Process) {
+    /// if process.ended_by() == Some(pycage::process::Wall::CgroupMemory) {
+    ///     println!("it took more memory than it may");
+    /// }
+    /// # }
+    /// ```
+    fn ended_by(&self) -> Option<Wall> {
+        None
+    }
 }
 
 /// The ready-made ways to start a worker.

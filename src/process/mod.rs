@@ -6,6 +6,7 @@
 //! ([`Launcher`], [`Launch`]).
 
 mod call;
+mod cgroup;
 mod death;
 pub(crate) mod jail;
 mod launcher;
@@ -22,6 +23,7 @@ pub mod worker;
 #[doc(hidden)]
 pub mod testing;
 
+pub use cgroup::Cgroup;
 pub use death::{DeathCause, Exit, WorkerDeath};
 pub use jail::Wall;
 pub use launcher::{Launch, Launcher, Link, Process};

@@ -1,10 +1,15 @@
 //! Warm workers, ready to be taken.
 
+use super::cgroup::{self, Cgroup};
+#[cfg(target_os = "linux")]
+use super::jail::cgroup::Group;
 use super::jail::{JailSpec, Wall};
 use super::launcher::{Launch, Launcher};
 use super::protocol::VERSION;
 use super::protocol::message::Start;
 use super::session::Worker;
+#[cfg(target_os = "linux")]
+use super::template::TemplateLaunch;
 use crate::error::Error;
 use crate::observe::audit::AuditSink;
 use parking_lot::{Condvar, Mutex};
@@ -157,6 +162,7 @@ pub struct PoolBuilder {
     patience: Duration,
     require: Option<Vec<Wall>>,
     jail: JailSpec,
+    cgroup: Option<Cgroup>,
     audit: Option<Arc<dyn AuditSink>>,
 }
 
@@ -176,6 +182,7 @@ impl Default for PoolBuilder {
             patience: Duration::from_secs(30),
             require: None,
             jail: JailSpec { memory: 256 << 20, tasks: 0, cpu_seconds: 3600, unguarded: false },
+            cgroup: None,
             audit: None,
         }
     }
@@ -308,6 +315,20 @@ impl PoolBuilder {
         self
     }
 
+    /// A control group of Linux that was delegated to this process: each worker gets a group of its own in it, with limits on
+    /// what it really takes. None at first.
+    ///
+    /// ```
+    /// use pycage::process::{Cgroup, Pool};
+    ///
+    /// let builder = Pool::builder().cgroup(Cgroup::at("/sys/fs/cgroup/judge.service"));
+    /// ```
+    #[must_use]
+    pub fn cgroup(mut self, cgroup: Cgroup) -> Self {
+        self.cgroup = Some(cgroup);
+        self
+    }
+
     /// What must be in force around every worker: without it none is started.
     ///
     /// ```
@@ -346,7 +367,7 @@ impl PoolBuilder {
     /// Builds the pool, and starts its first worker.
     ///
     /// # Errors
-    /// [`Error::Setup`] when no worker comes up, or something is not in force that is required.
+    /// [`Error::Setup`] when no worker comes up, something is not in force that is required, or a control group's limit is none.
     ///
     /// ```no_run
     /// fn main() -> Result<(), pycage::Error> {
@@ -362,13 +383,22 @@ impl PoolBuilder {
             None if own || cfg!(not(target_os = "linux")) => Vec::new(),
             None => vec![Wall::Seccomp, Wall::NoNewPrivileges, Wall::Rlimits],
         };
+        self.cgroup.as_ref().map_or(Ok(()), Cgroup::check)?;
+        #[cfg_attr(not(target_os = "linux"), allow(unused_mut))]
+        let mut ungrouped = self.cgroup.clone();
         let launch: Arc<dyn Launch> = match self.launcher {
             Starter::Own(launch) => launch,
             #[cfg(target_os = "linux")]
-            Starter::Ready(launcher) => match super::template::TemplateLaunch::of(&launcher, self.start_timeout)? {
-                Some(template) => Arc::new(template),
-                None => Arc::new(launcher),
-            },
+            Starter::Ready(launcher) => {
+                let group = self.cgroup.as_ref().map(|cgroup| Group::open(cgroup, self.jail.memory));
+                match TemplateLaunch::of(&launcher, self.start_timeout, group)? {
+                    Some(template) => {
+                        ungrouped = None;
+                        Arc::new(template)
+                    }
+                    None => Arc::new(launcher),
+                }
+            }
             #[cfg(not(target_os = "linux"))]
             Starter::Ready(launcher) => Arc::new(launcher),
         };
@@ -381,6 +411,7 @@ impl PoolBuilder {
             patience: self.patience,
             require,
             jail: self.jail,
+            ungrouped: ungrouped.map(|cgroup| cgroup.walls()).unwrap_or_default(),
             audit: self.audit,
             state: Mutex::default(),
             returned: Condvar::new(),
@@ -408,6 +439,8 @@ pub(crate) struct Shared {
     patience: Duration,
     require: Vec<Wall>,
     jail: JailSpec,
+    /// The walls of a control group that was given and cannot be, as somebody else starts the workers.
+    ungrouped: Vec<Wall>,
     audit: Option<Arc<dyn AuditSink>>,
     state: Mutex<State>,
     /// A worker came back or went: for those who wait for one.
@@ -440,6 +473,7 @@ impl Shared {
             patience: Duration::ZERO,
             require: Vec::new(),
             jail: JailSpec { memory: 0, tasks: 0, cpu_seconds: 0, unguarded: false },
+            ungrouped: Vec::new(),
             audit: None,
             state: Mutex::new(State { alive: 1, ..State::default() }),
             returned: Condvar::new(),
@@ -517,16 +551,11 @@ impl Shared {
 
     fn start_one(&self) -> Result<Worker, Error> {
         let start = Start { version: VERSION, jail: self.jail.clone() };
-        let worker = Worker::come_up(self.launch.launch()?, start, self.start_timeout)?;
-        let missing: Vec<String> = self
-            .require
-            .iter()
-            .filter(|wall| !worker.report.enforced.contains(wall))
-            .map(|wall| {
-                let why = worker.report.lacking.iter().find(|(lacking, _)| lacking == wall);
-                format!("{wall} ({})", why.map_or("not there on this platform or with this launcher", |(_, why)| why))
-            })
-            .collect();
+        let mut worker = Worker::come_up(self.launch.launch()?, start, self.start_timeout)?;
+        for wall in &self.ungrouped {
+            worker.report.note_unless_in_force(*wall, cgroup::NOT_OURS);
+        }
+        let missing = worker.report.missing(&self.require);
         if missing.is_empty() {
             Ok(worker)
         } else {

@@ -2,6 +2,7 @@
 
 use super::call::{Broken, Run, believable, keep};
 use super::death::{DeathCause, WorkerDeath, cause};
+use super::jail::{Report, Wall};
 use super::launcher::{Link, Process};
 use super::opening::{self, NamedFunction};
 use super::pool::Shared;
@@ -11,8 +12,8 @@ use super::protocol::message::{
     Call, Done as WireDone, FromWorker, HostAnswer, Start as StartWorker, ToWorker, WireOp, WireScript, WireSlice,
 };
 use super::protocol::value::Flat;
+use super::watchdog;
 use super::watchdog::{Input, Watch};
-use super::{jail::Report, watchdog};
 use crate::budget::Budget;
 use crate::error::{ConversionError, Error};
 use crate::host::failure::HostError;
@@ -89,6 +90,9 @@ impl Worker {
         match ready {
             Ok(FromWorker::Ready(ready)) if ready.version == VERSION && in_time => {
                 worker.report = ready.report;
+                for (wall, raised) in worker.process.walls() {
+                    worker.report.note_seen(wall, raised);
+                }
                 Ok(worker)
             }
             Ok(FromWorker::Ready(ready)) if in_time => Err(Error::Setup(format!(
@@ -109,7 +113,10 @@ impl Worker {
         let exit = self.process.wait(ENDING);
         let stderr = self.stderr();
         match (exit, stderr.trim()) {
-            (Some(exit), "") => format!("it ended ({exit:?}) without a word"),
+            (Some(exit), "") => match self.process.ended_by() {
+                Some(wall) => format!("{wall} ended it"),
+                None => format!("it ended ({exit:?}) without a word"),
+            },
             (None, "") => "it wrote nothing to its standard error".to_owned(),
             (_, text) => format!("it wrote: {text}"),
         }
@@ -163,8 +170,10 @@ impl Worker {
         let own = if broken && !too_late { self.process.wait(ENDING) } else { None };
         self.process.kill();
         let stderr = self.stderr();
+        let wall = own.and_then(|_| self.process.ended_by());
         let cause = match own {
             _ if too_late => DeathCause::Deadline,
+            Some(_) if wall == Some(Wall::CgroupMemory) => DeathCause::OutOfMemory,
             Some(exit) => cause(exit, &stderr),
             None => DeathCause::Protocol(error.to_string()),
         };
@@ -173,7 +182,7 @@ impl Worker {
             cause = cause.name(), calls = self.calls, instructions = usage.instructions,
             "worker died"
         );
-        WorkerDeath { cause, stderr, usage: Box::new(usage) }
+        WorkerDeath { cause, wall, stderr, usage: Box::new(usage) }
     }
 }
 

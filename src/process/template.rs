@@ -5,7 +5,8 @@
 //! on the same machine, and no part of what a [`Launch`] has to offer.
 
 use super::death::Exit;
-use super::jail::Report;
+use super::jail::cgroup::{self, Group, Leaf};
+use super::jail::{Ground, Report, Wall};
 use super::launcher::{Launch, Launcher, Link, Process, do_not_wait};
 use super::worker;
 use crate::error::Error;
@@ -62,15 +63,21 @@ fn parts(packet: Packet) -> (u8, i32) {
 pub(crate) struct TemplateLaunch {
     executable: PathBuf,
     start_timeout: Duration,
+    group: Option<Arc<Group>>,
     template: Mutex<Option<Arc<Template>>>,
 }
 
 impl TemplateLaunch {
-    /// For a launcher whose executable can be a template.
-    pub(crate) fn of(launcher: &Launcher, start_timeout: Duration) -> Result<Option<TemplateLaunch>, Error> {
+    /// For a launcher whose executable can be a template. Each worker gets a leaf of the group.
+    pub(crate) fn of(
+        launcher: &Launcher,
+        start_timeout: Duration,
+        group: Option<Arc<Group>>,
+    ) -> Result<Option<TemplateLaunch>, Error> {
         Ok(launcher.template()?.map(|executable| TemplateLaunch {
             executable,
             start_timeout,
+            group,
             template: Mutex::new(None),
         }))
     }
@@ -100,12 +107,16 @@ impl Launch for TemplateLaunch {
         for end in [&errors, &stderr] {
             do_not_wait(end);
         }
-        let pid = template.fork([stdin.as_fd(), stdout.as_fd(), stderr.as_fd()])?;
+        let leaf = self.group.as_ref().map(Group::leaf);
+        let entrance = leaf.as_ref().and_then(Leaf::entrance);
+        let mut fds = vec![stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+        fds.extend(entrance.as_ref().map(AsFd::as_fd));
+        let pid = template.fork(&fds)?;
         Ok(Link {
             input: Box::new(File::from(input)),
             output: Box::new(File::from(output)),
             errors: Some(Box::new(File::from(errors))),
-            process: Arc::new(Forked { template, pid, exit: Mutex::new(None) }),
+            process: Arc::new(Forked { template, pid, exit: Mutex::new(None), leaf }),
         })
     }
 }
@@ -164,8 +175,8 @@ impl Template {
         self.up.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    fn fork(&self, pipes: [BorrowedFd<'_>; 3]) -> Result<i32, Error> {
-        let answer = self.ask(packet(FORK, 0), &pipes);
+    fn fork(&self, fds: &[BorrowedFd<'_>]) -> Result<i32, Error> {
+        let answer = self.ask(packet(FORK, 0), fds);
         match answer.map(parts) {
             Ok((FORK, pid)) if pid > 0 => Ok(pid),
             Ok((_, errno)) => {
@@ -202,6 +213,8 @@ struct Forked {
     /// As the template knows it.
     pid: i32,
     exit: Mutex<Option<Exit>>,
+    /// Goes after the worker is gone, see its `drop`.
+    leaf: Option<Leaf>,
 }
 
 impl Process for Forked {
@@ -209,6 +222,10 @@ impl Process for Forked {
         // Not after it was reaped: the number may be another worker's by then.
         let exit = self.exit.lock();
         if exit.is_none() {
+            // Does without the template. The template does without a group, or with one that the worker is not in yet.
+            if let Some(leaf) = &self.leaf {
+                leaf.kill();
+            }
             let _ = self.template.ask(packet(KILL, self.pid), &[]);
         }
     }
@@ -237,6 +254,14 @@ impl Process for Forked {
             std::thread::sleep(Duration::from_micros(200));
         }
     }
+
+    fn walls(&self) -> Vec<(Wall, Result<(), String>)> {
+        self.leaf.as_ref().map(Leaf::shut).unwrap_or_default()
+    }
+
+    fn ended_by(&self) -> Option<Wall> {
+        self.leaf.as_ref().and_then(Leaf::has_killed)
+    }
 }
 
 impl Drop for Forked {
@@ -256,12 +281,12 @@ pub(crate) fn serve() -> ! {
     worker::with_big_stack(|| {
         let report = super::jail::namespaces::enter(true);
         let report = step_inside(report);
-        worker::warm(report, |cage, mut ground| {
-            super::jail::namespaces::empty_root(&mut ground);
+        worker::warm(report, |cage, ground| {
+            let mut ground = super::jail::namespaces::with_empty_root(ground);
             let _ = prctl::set_dumpable(false);
             match fork_on_demand() {
                 Some(pipes) => {
-                    take(pipes);
+                    take(pipes, &mut ground);
                     worker::serve::serve(cage, &ground, true)
                 }
                 None => std::process::exit(0),
@@ -301,7 +326,8 @@ fn close_stdin() {
     }
 }
 
-/// Serves the host. Answers `None` when the host is gone, and the new worker's pipes in each worker.
+/// Serves the host. Answers `None` when the host is gone, and in each worker its pipes, and the entrance of its control group
+/// if there is one.
 fn fork_on_demand() -> Option<Vec<OwnedFd>> {
     let host = std::io::stdin();
     let host = host.as_fd();
@@ -315,7 +341,7 @@ fn fork_on_demand() -> Option<Vec<OwnedFd>> {
         let (what, pid) = parts(request);
         let answer = match what {
             // SAFETY: this process has one thread, so the child has all of its locks in order.
-            FORK if pipes.len() == 3 => match unsafe { fork() } {
+            FORK if matches!(pipes.len(), 3 | 4) => match unsafe { fork() } {
                 Ok(ForkResult::Child) => return Some(pipes),
                 Ok(ForkResult::Parent { child }) => packet(FORK, child.as_raw()),
                 Err(errno) => packet(0, errno as i32),
@@ -341,8 +367,16 @@ fn reap(pid: i32) -> Packet {
     }
 }
 
-/// Makes the pipes the worker's standard streams; what else it has open is closed by the jail.
-fn take(pipes: Vec<OwnedFd>) {
+/// Goes into the control group, and makes the pipes the worker's standard streams; what else it has open is closed by the jail.
+fn take(mut pipes: Vec<OwnedFd>, ground: &mut Ground) {
+    if pipes.len() > 3
+        && let Some(entrance) = pipes.pop()
+        && let Err(why) = cgroup::go_into(entrance)
+    {
+        for wall in [Wall::CgroupMemory, Wall::CgroupPids, Wall::CgroupCpu] {
+            ground.report.note(wall, Err(why.clone()));
+        }
+    }
     let taken = dup2_stdin(&pipes[0]).and_then(|()| dup2_stdout(&pipes[1])).and_then(|()| dup2_stderr(&pipes[2]));
     if taken.is_err() {
         std::process::exit(super::death::NO_START);
@@ -361,7 +395,7 @@ fn send(socket: impl AsFd, packet: Packet, fds: &[BorrowedFd<'_>]) -> nix::Resul
 
 fn receive(socket: impl AsFd) -> nix::Result<(Packet, Vec<OwnedFd>)> {
     let mut packet = [0; 5];
-    let mut space = nix::cmsg_space!([RawFd; 3]);
+    let mut space = nix::cmsg_space!([RawFd; 4]);
     let mut parts = [IoSliceMut::new(&mut packet)];
     let received = recvmsg::<()>(socket.as_fd().as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
     let mut fds = Vec::new();

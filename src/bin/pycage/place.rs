@@ -3,7 +3,7 @@
 use crate::Isolation;
 use crate::furnish::GivenArgs;
 use clap::Args;
-use pycage::process::{Launcher, Pool};
+use pycage::process::{Cgroup, Launcher, Pool, Wall};
 use pycage::{Budget, Error, JsonLines, Policy, Runner, Sandbox, SandboxBuilder};
 use std::fs::File;
 use std::path::PathBuf;
@@ -21,6 +21,9 @@ pub struct PlaceArgs {
     /// How long a worker process may take to come up, where 20 seconds are not enough: in a queue, in a virtual machine
     #[arg(long, value_name = "MS")]
     start_timeout: Option<u64>,
+    /// A delegated control group of Linux, version 2: each worker process gets one below it, with limits on memory and processes
+    #[arg(long, value_name = "FOLDER")]
+    cgroup: Option<PathBuf>,
     /// Append an audit record of each run to a file, a line of JSON each
     #[arg(long, value_name = "FILE")]
     audit: Option<PathBuf>,
@@ -141,6 +144,7 @@ impl Place {
     pub fn new(args: &PlaceArgs, wanted: Wanted) -> Result<Place, String> {
         match args.isolation {
             Isolation::Thread if args.launcher.is_some() => Err("--launcher is for --isolation process".to_owned()),
+            Isolation::Thread if args.cgroup.is_some() => Err("--cgroup is for --isolation process".to_owned()),
             Isolation::Thread => Runner::new().and_then(|runner| Place::on(runner, wanted.canary)).map_err(shown),
             Isolation::Process if wanted.canary => Err("--canary is for --isolation thread".to_owned()),
             Isolation::Process => new_pool(args, wanted).map(Place::Pool),
@@ -189,6 +193,11 @@ fn new_pool(args: &PlaceArgs, wanted: Wanted) -> Result<Pool, String> {
     }
     if let Some(millis) = args.start_timeout {
         pool = pool.start_timeout(Duration::from_millis(millis));
+    }
+    if let Some(folder) = &args.cgroup {
+        // Whoever asks for it on a command line cannot ask afterwards whether it is in force.
+        let walls = [Wall::Seccomp, Wall::NoNewPrivileges, Wall::Rlimits, Wall::CgroupMemory, Wall::CgroupPids];
+        pool = pool.cgroup(Cgroup::at(folder)).require(walls);
     }
     if let Some(bytes) = wanted.memory {
         pool = pool.memory(bytes.saturating_add(WALL_ROOM));

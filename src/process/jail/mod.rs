@@ -3,9 +3,12 @@
 //! * [`linux`]: rlimits, Landlock, capabilities and the order in which all of it is applied.
 //! * [`namespaces`]: namespaces, and an empty root folder.
 //! * [`seccomp`]: the closed list of system calls.
+//! * [`cgroup`]: a control group with limits, which the host puts around a worker.
 //!
 //! Elsewhere there is none of it: a worker there is a process that can be killed, and no more.
 
+#[cfg(target_os = "linux")]
+pub(crate) mod cgroup;
 #[cfg(target_os = "linux")]
 pub(crate) mod linux;
 #[cfg(target_os = "linux")]
@@ -54,6 +57,12 @@ pub enum Wall {
     PidNamespace,
     /// A namespace of its own for System V and POSIX message queues.
     IpcNamespace,
+    /// A control group's limit on memory, without swap: see [`Cgroup`](super::Cgroup).
+    CgroupMemory,
+    /// A control group with one process and one thread, itself.
+    CgroupPids,
+    /// A control group's limit on the share of processors.
+    CgroupCpu,
 }
 
 impl Wall {
@@ -78,6 +87,9 @@ impl Wall {
             Wall::NetworkNamespace => "network_namespace",
             Wall::PidNamespace => "pid_namespace",
             Wall::IpcNamespace => "ipc_namespace",
+            Wall::CgroupMemory => "cgroup_memory",
+            Wall::CgroupPids => "cgroup_pids",
+            Wall::CgroupCpu => "cgroup_cpu",
         }
     }
 }
@@ -124,6 +136,33 @@ impl Report {
         match raised {
             Ok(()) => self.enforced.push(wall),
             Err(why) => self.lacking.push((wall, why)),
+        }
+    }
+
+    /// Notes down that a wall is lacking, but where it is in force all the same.
+    pub(crate) fn note_unless_in_force(&mut self, wall: Wall, why: &str) {
+        if !self.enforced.contains(&wall) {
+            self.note(wall, Err(why.to_owned()));
+        }
+    }
+
+    /// What of the required is not in force, each with the reason.
+    pub(crate) fn missing(&self, required: &[Wall]) -> Vec<String> {
+        let missing = required.iter().filter(|wall| !self.enforced.contains(wall));
+        let told = |wall| match self.lacking.iter().find(|(lacking, _)| lacking == wall) {
+            Some((_, why)) => why,
+            None => "not asked for, or not there on this platform or with this launcher",
+        };
+        missing.map(|wall| format!("{wall} ({})", told(wall))).collect()
+    }
+
+    /// Notes down what is seen from outside. It overrules what the worker says is in force; what the worker says is not, it
+    /// may know better.
+    pub(crate) fn note_seen(&mut self, wall: Wall, raised: Result<(), String>) {
+        self.enforced.retain(|told| *told != wall);
+        if raised.is_ok() || self.lacking.iter().all(|(told, _)| *told != wall) {
+            self.lacking.retain(|(told, _)| *told != wall);
+            self.note(wall, raised);
         }
     }
 }

@@ -64,13 +64,14 @@ fn map_nobody((uid, gid): (u32, u32)) -> Result<(), String> {
 }
 
 /// Makes the root folder an empty one. What is open stays open.
-pub(crate) fn empty_root(ground: &mut Ground) {
+pub(crate) fn with_empty_root(mut ground: Ground) -> Ground {
     let report = &mut ground.report;
-    let Some(index) = report.enforced.iter().position(|wall| *wall == Wall::MountNamespace) else { return };
+    let Some(index) = report.enforced.iter().position(|wall| *wall == Wall::MountNamespace) else { return ground };
     if let Err(why) = pivot() {
         report.enforced.remove(index);
         report.note(Wall::MountNamespace, Err(format!("no empty root: {why}")));
     }
+    ground
 }
 
 fn pivot() -> Result<(), String> {

@@ -67,9 +67,9 @@ pub fn serve() -> ! {
         };
         #[cfg(not(target_os = "linux"))]
         let report = Default::default();
-        warm(report, |cage, mut ground| {
+        warm(report, |cage, ground| {
             #[cfg(target_os = "linux")]
-            super::jail::namespaces::empty_root(&mut ground);
+            let ground = super::jail::namespaces::with_empty_root(ground);
             serve::serve(cage, &ground, false)
         })
     })

@@ -1,6 +1,8 @@
 //! The process ring: the same sandbox in a worker, its deaths, and the wall around it.
 
 mod api;
+#[cfg(target_os = "linux")]
+mod cgroup;
 mod deaths;
 #[cfg(target_os = "linux")]
 mod launchers;
