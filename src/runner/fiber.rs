@@ -92,6 +92,7 @@ pub(crate) struct Seat {
 impl Seat {
     /// What one takes of the address space, guard page and state included.
     #[cfg(feature = "process")]
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     pub(crate) const SPACE: u64 = STACK as u64 + (64 << 10);
 
     /// Maps a stack.
@@ -216,9 +217,21 @@ fn machine(threaded: &ThreadedVirtualMachine) -> &VirtualMachine {
 /// so one is started on that stack for just that.
 #[cfg(unix)]
 fn thread_state(vm: &VirtualMachine, stack: DefaultStack) -> io::Result<(ThreadedVirtualMachine, DefaultStack)> {
+    #[cfg(not(target_vendor = "apple"))]
+    use libc::pthread_attr_setstack;
     use std::ffi::c_void;
     use std::mem::MaybeUninit;
     use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    // The system has it, by POSIX; the crate does not know that.
+    #[cfg(target_vendor = "apple")]
+    unsafe extern "C" {
+        fn pthread_attr_setstack(
+            attributes: *mut libc::pthread_attr_t,
+            bottom: *mut c_void,
+            size: libc::size_t,
+        ) -> libc::c_int;
+    }
 
     struct Order<'a> {
         vm: &'a VirtualMachine,
@@ -242,7 +255,7 @@ fn thread_state(vm: &VirtualMachine, stack: DefaultStack) -> io::Result<(Threade
     let failed = unsafe {
         let mut failed = libc::pthread_attr_init(attributes.as_mut_ptr());
         if failed == 0 {
-            failed = libc::pthread_attr_setstack(attributes.as_mut_ptr(), bottom as *mut c_void, STACK);
+            failed = pthread_attr_setstack(attributes.as_mut_ptr(), bottom as *mut c_void, STACK);
             if failed == 0 {
                 let order = ptr::from_mut(&mut order).cast();
                 failed = libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), make, order);
@@ -281,7 +294,7 @@ fn thread_state(vm: &VirtualMachine, stack: DefaultStack) -> io::Result<(Threade
 #[cfg(unix)]
 fn give_back(stack: &DefaultStack) {
     let bottom = stack.base().get() - STACK;
-    // SAFETY: these pages are the stack's, private and anonymous, and hold nothing any more; they read as zero afterwards.
+    // SAFETY: these pages are the stack's, private and anonymous, and hold nothing any more; they may read as zero afterwards.
     // Should the system refuse, they stay as they are.
     unsafe { libc::madvise(bottom as *mut _, STACK, libc::MADV_DONTNEED) };
 }
