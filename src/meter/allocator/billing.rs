@@ -83,8 +83,7 @@ impl Billing {
         current.allocations.set(0);
         current.allocated_bytes.set(0);
         current.soft.set(soft);
-        // A run may begin with more than it is allowed. It is stopped for that, which must not cost the thread.
-        current.hard.set(soft.max(held).saturating_add(HARD_SLACK as i64));
+        current.hard.set(soft.saturating_add(HARD_SLACK as i64));
         current.collect_at.set(collect_threshold(held, soft));
         current.max_allocations.set(limits.allocations.unwrap_or(u64::MAX));
         current.exceeded.set(None);
