@@ -306,6 +306,9 @@ pub struct BudgetExceeded {
     /// What was used, in the same unit. Work that was refused before it was done is not in it.
     pub used: u64,
     /// Where the script was when it was stopped, outermost call first. Empty when it was stopped outside of its code.
+    ///
+    /// What took it past its memory may be the last that it does. That is seen when the run has ended: then the one entry
+    /// is the end of the code that was run, its last line with no column.
     pub traceback: Vec<TraceEntry>,
     /// What the run cost.
     pub usage: Box<Usage>,

@@ -5,11 +5,11 @@
 //! that slips through every check still finds nothing behind it.
 
 use crate::guard::{anonymous, format};
-use rustpython_vm::builtins::{PyType, PyTypeRef};
+use rustpython_vm::builtins::{PyCode, PyFunction, PyType, PyTypeRef};
 use rustpython_vm::function::{FuncArgs, PySetterValue};
 use rustpython_vm::types::PyTypeFlags;
-use rustpython_vm::{AsObject, Py, PyObjectRef, PyResult, VirtualMachine};
-use std::sync::Once;
+use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyRef, PyResult, VirtualMachine};
+use std::sync::{Once, OnceLock};
 
 /// Removes from every type whatever carries one of these names.
 const REMOVED: [&str; 46] = [
@@ -76,6 +76,7 @@ const REMOVED_PREFIXES: [&str; 6] = ["gi_", "cr_", "ag_", "tb_", "f_", "co_"];
 pub(crate) fn harden(vm: &VirtualMachine) {
     static HARDENED: Once = Once::new();
     HARDENED.call_once(|| {
+        let _ = CODE.set(vm.ctx.types.function_type.get_attr(vm.ctx.intern_str("__code__")));
         let types = every_type(vm);
         anonymous::install(&types, vm);
         format::install(vm);
@@ -89,6 +90,16 @@ pub(crate) fn harden(vm: &VirtualMachine) {
             }
         }
     });
+}
+
+/// How a function is asked for its code, which no script can any more.
+static CODE: OnceLock<Option<PyObjectRef>> = OnceLock::new();
+
+/// The code of a script's function. `None` for what else can be called.
+pub(crate) fn code_of(function: &PyObject, vm: &VirtualMachine) -> Option<PyRef<PyCode>> {
+    function.downcast_ref::<PyFunction>()?;
+    let descriptor = CODE.get()?.clone()?;
+    vm.call_get_descriptor(&descriptor, function)?.ok()?.downcast().ok()
 }
 
 /// Whether a script may hold this type: `type(x)` answers it, and a class may be made from it if it can be subclassed.

@@ -512,24 +512,54 @@ pub(crate) fn enter(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
     if uneventful { Ok(()) } else { look_now(vm) }
 }
 
+/// The last look at a run: what it ended with may have passed a limit on memory or allocations, with no probe after it.
+#[inline]
+pub(crate) fn leave(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
+    if allocator::exceeded().is_some() { leave_beyond(vm) } else { Ok(()) }
+}
+
+#[cold]
+#[inline(never)]
+fn leave_beyond(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
+    METER.with(|meter| {
+        if !meter.active.get() {
+            return Ok(());
+        }
+        if !meter.tripped.get() {
+            relieve(meter, vm);
+            match allocator::exceeded() {
+                Some(limit) => trip(meter, Trip::Limit(limit)),
+                None => return Ok(()),
+            }
+        }
+        Err(stop_exception(vm))
+    })
+}
+
+/// Collects garbage if the allocator asks for it and there is the time.
+fn relieve(meter: &Meter, vm: &VirtualMachine) {
+    if !allocator::pressure() {
+        return;
+    }
+    let worth = meter.run.borrow().as_ref().is_some_and(|run| run.left() > run.pace.collection * 2);
+    let began = Instant::now();
+    allocator::relieve(|| {
+        if worth {
+            world::collect(vm, 2);
+        }
+    });
+    if let Some(run) = meter.run.borrow_mut().as_mut()
+        && worth
+    {
+        run.pace.collection = began.elapsed();
+    }
+}
+
 /// Looks at everything that can stop a run; hands out a slice where nothing does.
 fn look(meter: &Meter, vm: &VirtualMachine) -> Option<Trip> {
     world::give_way(vm);
     meter.run.borrow_mut().as_mut()?.clock.start(Instant::now);
-    if allocator::pressure() {
-        let worth = meter.run.borrow().as_ref().is_some_and(|run| run.left() > run.pace.collection * 2);
-        let began = Instant::now();
-        allocator::relieve(|| {
-            if worth {
-                world::collect(vm, 2);
-            }
-        });
-        if let Some(run) = meter.run.borrow_mut().as_mut()
-            && worth
-        {
-            run.pace.collection = began.elapsed();
-        }
-    }
+    relieve(meter, vm);
     let spent = meter.spent();
     let hook = {
         let borrow = meter.run.borrow();

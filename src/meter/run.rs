@@ -1,6 +1,7 @@
 //! What a run may cost, what it has come to, and who is told.
 
 use crate::budget::{Budget, Limit};
+use crate::error::TraceEntry;
 use crate::host::failure::HostError;
 use crate::meter::clock::{Clock, Pace};
 use crate::meter::hook::MeterHook;
@@ -127,6 +128,8 @@ pub(crate) struct RunState {
     /// The last error that a host function returned, and the exception that stands for it.
     pub host_error: Option<(PyBaseExceptionRef, HostError)>,
     pub trip: Option<Trip>,
+    /// Where the code ends that was run, if what it ended with passed a limit.
+    pub end: Option<TraceEntry>,
 }
 
 /// The spending of a run as of its last checkpoint, for other threads to read.

@@ -1,13 +1,14 @@
 //! What a sandbox is asked to do, and the doing of it, inside the meters.
 
 use crate::error::{ConversionError, Error};
+use crate::guard::types;
 use crate::host::callback::Callback;
 use crate::host::{awaitable, callback_call, convert, function, scope_state};
 use crate::meter::allocator;
 use crate::meter::fuel;
 use crate::observe::Subject;
 use crate::observe::audit::Operation;
-use crate::runner::outcome::{Failure, describe};
+use crate::runner::outcome::{Failure, describe, ended};
 use crate::runner::state;
 use crate::script::Script;
 use crate::value::{IntoArgs, Value};
@@ -138,7 +139,8 @@ fn carry_out(vm: &VirtualMachine, result: Performed) -> Result<Value, Failure> {
 
 /// Runs a script's top level, and drives what it answers, if that is a coroutine.
 pub(crate) fn run_to_end(vm: &VirtualMachine, globals: &PyDictRef, code: Option<PyRef<PyCode>>) -> PyResult {
-    run_code(vm, globals, code).and_then(|result| drive(result, vm))
+    let result = run_code(vm, globals, code.clone()).and_then(|result| drive(result, vm));
+    ended(vm, result, || code)
 }
 
 /// Calls a global function, and drives what it answers, if that is a coroutine.
@@ -204,7 +206,8 @@ fn call_object(vm: &VirtualMachine, function: &PyObject, args: impl IntoArgs) ->
     if let Err(error) = converted {
         return Ok(Err(error.into()));
     }
-    function.call(objects, vm).and_then(|result| drive(result, vm)).map(|value| Ok(Answer::Object(value)))
+    let result = function.call(objects, vm).and_then(|result| drive(result, vm));
+    ended(vm, result, || types::code_of(function, vm)).map(|value| Ok(Answer::Object(value)))
 }
 
 fn set_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, object: PyObjectRef) -> Performed {

@@ -7,8 +7,8 @@ use crate::meter::fuel;
 use crate::meter::run::Trip;
 use crate::usage::Usage;
 use crate::value::Value;
-use rustpython_vm::builtins::PyBaseExceptionRef;
-use rustpython_vm::{AsObject, VirtualMachine};
+use rustpython_vm::builtins::{PyBaseExceptionRef, PyCode};
+use rustpython_vm::{AsObject, PyRef, PyResult, VirtualMachine};
 
 /// Characters of an exception's message, and calls of its traceback, that are kept.
 const MAX_MESSAGE: usize = 4096;
@@ -53,10 +53,14 @@ pub(crate) fn describe(vm: &VirtualMachine, exception: &PyBaseExceptionRef) -> S
     let host_error = fuel::with_run(|run| run.state.host_error.take()).flatten();
     let host_error = host_error.filter(|(raised, _)| raised.is(exception)).map(|(_, error)| error);
     let _paused = allocator::pause();
+    let mut traceback = if fuel::tripped() { traceback(&first_stop(vm, exception)) } else { traceback(exception) };
+    if traceback.is_empty() {
+        traceback.extend(fuel::with_run(|run| run.state.end.take()).flatten());
+    }
     ScriptException {
         type_name: exception.class().name().to_string(),
         message,
-        traceback: if fuel::tripped() { traceback(&first_stop(vm, exception)) } else { traceback(exception) },
+        traceback,
         host_error,
         usage: Box::default(),
         serial: None,
@@ -78,6 +82,29 @@ pub(crate) fn stop_so_far() -> Error {
         Some(Trip::Stopped(reason)) => Error::Stopped(Stopped { reason, traceback: Vec::new(), usage }),
         Some(Trip::Cancelled) | None => Error::Cancelled(usage),
     }
+}
+
+/// Looks once more at what a run holds, now that it has come to its end; `code` is what was run. If that stops the run,
+/// its line is that of what was raised, and else where the code ends: the frame, which would know better, is gone.
+#[inline]
+pub(crate) fn ended(vm: &VirtualMachine, result: PyResult, code: impl FnOnce() -> Option<PyRef<PyCode>>) -> PyResult {
+    let Err(stop) = fuel::leave(vm) else { return result };
+    result?;
+    let _paused = allocator::pause();
+    let end = code().and_then(|code| end_of(&code));
+    fuel::with_run(|run| run.state.end = end);
+    Err(stop)
+}
+
+/// The last line of a code object.
+fn end_of(code: &PyCode) -> Option<TraceEntry> {
+    let line = code.locations.iter().map(|(start, _)| start.line.get()).max()?;
+    Some(TraceEntry {
+        file: code.source_path().to_string(),
+        line: u32::try_from(line).ok()?,
+        column: None,
+        function: code.obj_name.to_string(),
+    })
 }
 
 fn shorten(text: &str) -> String {

@@ -206,12 +206,15 @@ fn what_was_suspended_never_wakes() {
 /// script had for ever.
 #[test]
 fn growing_costs_no_runner() {
-    const GROWING: [&str; 9] = [
+    const GROWING: [&str; 11] = [
         "b = bytearray()\nwhile True: b.extend(b'x' * 100000)",
         "b = bytearray(40000000)\nb.append(1)",
         "b = bytearray(40000000)\nb += b'x'",
         "b = bytearray(40000000)\nb.insert(0, 1)",
         "x = [0] * 4000000\nd = bytes(20000000)\nx.append(1)\nfor i in d: pass",
+        // With nothing after it.
+        "x = [0] * 4000000\nd = bytes(20000000)\nx.append(1)",
+        "x = [0] * 4000000\nd = bytes(20000000)\nx.append(1)\n1 / 0",
         "d = bytes(30000000)\nx = [0 for _ in range(10**7)]",
         "d = bytes(30000000)\nx = {i: i for i in range(10**7)}",
         "s = '\\u0390' * 1000\nwhile True: s = (s.upper() + s).casefold()",
@@ -227,4 +230,66 @@ fn growing_costs_no_runner() {
         }
         assert!(runner.is_alive(), "{source}");
     }
+}
+
+/// The last that a script does can take it past a limit, with nothing of it left to be stopped: it ends as over its limit
+/// all the same, at the line where its code ends, in both rings.
+#[test]
+fn what_a_script_ends_with_is_looked_at() {
+    const GROWS: &str = "x = [0] * 4000000\nd = bytes(20000000)\n";
+    let scripts: [(&str, u32, Option<u32>); 4] = [
+        ("x.append(1)", 3, None),
+        ("def f():\n    x.append(1)\nf()", 5, None),
+        ("async def f():\n    x.append(1)\nf()", 5, None),
+        ("x.append(1) or 1 / 0", 3, Some(1)),
+    ];
+    let pool = crate::process::pool();
+    let budget = Budget::default().timeout(Duration::from_secs(20)).memory(64 << 20);
+    let sandboxes = [
+        |_: &_, budget| Sandbox::builder().budget(budget).build(),
+        |pool: &_, budget| Sandbox::builder().pool(pool).budget(budget).build(),
+    ];
+    for make in sandboxes {
+        let make = || make(&pool, budget.clone()).unwrap();
+        let stopped = |what: &str, came: Result<(), Error>| match came {
+            Err(Error::Budget(stop)) => {
+                assert_eq!(stop.limit, Limit::Memory, "{what}");
+                assert!(stop.used > stop.allowed, "{what}: {stop}");
+                let entry = stop.traceback.into_iter().next_back();
+                entry.map(|entry| (entry.line, entry.column, entry.function))
+            }
+            other => panic!("{what}: {other:?}"),
+        };
+        for (source, line, column) in scripts {
+            let came = stopped(source, make().exec(&format!("{GROWS}{source}")));
+            let column = column.or(came.as_ref().and_then(|(_, column, _)| *column));
+            assert_eq!(came, Some((line, column, "<module>".to_owned())), "{source}");
+        }
+        let mut sandbox = make();
+        sandbox.exec(&format!("{GROWS}n = 7\ndef last():\n    x.append(1)")).unwrap();
+        assert_eq!(stopped("call", sandbox.call("last", ())), Some((5, None, "last".to_owned())));
+        // What is over the limit stays over it, and can still be looked at.
+        assert!(stopped("again", sandbox.call("last", ())).is_some());
+        assert_eq!(sandbox.get::<i64>("n").unwrap(), 7);
+        let mut sandbox = make();
+        sandbox.exec(&format!("{GROWS}class C:\n    def __call__(self): x.append(1)\nc = C()")).unwrap();
+        assert_eq!(stopped("object", sandbox.call("c", ())), None);
+        // What is garbage by then is collected first.
+        let cycles = "for i in range(6):\n    x = [bytes(10000000)]\n    x.append(x)\nx = None";
+        make().exec(cycles).unwrap();
+    }
+}
+
+/// A call may be allowed less than its sandbox holds by then: it is stopped, and its runner goes on.
+#[test]
+fn a_call_below_what_is_held_is_stopped() {
+    let mut sandbox = Sandbox::builder().budget(Budget::default().memory(64 << 20)).build().unwrap();
+    sandbox.exec("d = bytes(40000000)\ndef f(): return [len(d)]").unwrap();
+    for _ in 0..3 {
+        match sandbox.call_with::<Vec<i64>>("f", (), Budget::default().memory(8 << 20)) {
+            Err(Error::Budget(stop)) => assert_eq!(stop.limit, Limit::Memory),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(sandbox.call::<Vec<i64>>("f", ()).unwrap(), [40000000]);
 }

@@ -83,7 +83,8 @@ impl Billing {
         current.allocations.set(0);
         current.allocated_bytes.set(0);
         current.soft.set(soft);
-        current.hard.set(soft.saturating_add(HARD_SLACK as i64));
+        // A run may begin with more than it is allowed. It is stopped for that, which must not cost the thread.
+        current.hard.set(soft.max(held).saturating_add(HARD_SLACK as i64));
         current.collect_at.set(collect_threshold(held, soft));
         current.max_allocations.set(limits.allocations.unwrap_or(u64::MAX));
         current.exceeded.set(None);
