@@ -131,7 +131,7 @@ enum Given<'a> {
     },
     /// What a worker process has sent.
     #[cfg(feature = "process")]
-    Values { positional: &'a [Value], keywords: &'a [(String, Value)], remote: &'a Remote },
+    Values { positional: &'a [Value], keywords: &'a [(String, Value)], run: &'a dyn RemoteRun },
 }
 
 /// One of them.
@@ -141,6 +141,10 @@ enum Arg<'a> {
     #[cfg(feature = "process")]
     Value(&'a Value),
 }
+
+/// What a script has passed, by position and by keyword.
+#[cfg(feature = "process")]
+pub(crate) type Passed = (Vec<Value>, Vec<(String, Value)>);
 
 /// Most keyword arguments of a call.
 const MAX_KEYWORDS: usize = 64;
@@ -163,9 +167,9 @@ impl<'a> Arguments<'a> {
         positional: &'a [Value],
         keywords: &'a [(String, Value)],
         names: &'a [String],
-        remote: &'a Remote,
+        run: &'a dyn RemoteRun,
     ) -> Self {
-        Arguments { given: Given::Values { positional, keywords, remote }, names, next: 0, taken: 0, lent: false }
+        Arguments { given: Given::Values { positional, keywords, run }, names, next: 0, taken: 0, lent: false }
     }
 
     /// Where the call comes from.
@@ -173,7 +177,7 @@ impl<'a> Arguments<'a> {
         match &self.given {
             Given::Objects { vm, .. } => Caller::Here(vm),
             #[cfg(feature = "process")]
-            Given::Values { remote, .. } => Caller::Worker(remote),
+            Given::Values { run, .. } => Caller::Worker(*run),
         }
     }
 
@@ -266,6 +270,18 @@ impl<'a> Arguments<'a> {
         CallFailure::Arguments(format!("misses {}", self.last()))
     }
 
+    /// Takes all that is passed, for who is to pass it on.
+    #[cfg(feature = "process")]
+    pub(crate) fn take_all(&mut self) -> Result<Passed, CallFailure> {
+        let Rest(positional) = Rest::<Value>::take(self)?;
+        let mut keywords = Vec::with_capacity(self.keyword_count());
+        for at in 0..self.keyword_count() {
+            let Some((Some(name), value)) = self.keyword(at) else { return Err(not_unicode()) };
+            keywords.push((name.to_owned(), self.read(value, || format!("argument '{name}'"))?));
+        }
+        Ok((positional, keywords))
+    }
+
     /// Every parameter has taken its own: nothing may be left.
     pub(crate) fn finish(&self) -> Result<(), CallFailure> {
         let count = self.count();
@@ -304,18 +320,28 @@ pub(crate) enum Caller<'a> {
     /// On this thread.
     Here(&'a VirtualMachine),
     #[cfg(feature = "process")]
-    Worker(&'a Remote),
+    Worker(&'a dyn RemoteRun),
 }
 
-/// What the host knows of a call that comes from a worker process.
+/// A run in a worker process that waits for the host function which it has called.
 #[cfg(feature = "process")]
-#[derive(Clone)]
-pub(crate) struct Remote {
-    /// As last reported.
-    pub(crate) usage: crate::usage::Usage,
-    pub(crate) budget: crate::budget::Budget,
-    pub(crate) cancel: crate::meter::hook::Cancel,
-    pub(crate) data: Option<std::sync::Arc<dyn std::any::Any + Send + Sync>>,
+pub(crate) trait RemoteRun {
+    /// What it has cost, as last reported.
+    fn usage(&self) -> crate::usage::Usage;
+
+    fn remaining(&self, limit: crate::budget::Limit) -> u64;
+
+    fn cancel(&self) -> crate::meter::hook::Cancel;
+
+    fn data(&self) -> Option<std::sync::Arc<dyn std::any::Any + Send + Sync>>;
+
+    /// Calls back, on the script's account and clock.
+    fn call(&self, callback: &crate::host::callback::Callback, args: Vec<Value>) -> Result<Value, crate::error::Error>;
+}
+
+#[cold]
+fn not_unicode() -> CallFailure {
+    CallFailure::Arguments("the name of a keyword argument must be valid Unicode".to_owned())
 }
 
 fn text_of(object: &PyObjectRef) -> Option<&str> {
@@ -408,9 +434,7 @@ impl<T: FromValue> HostArg for Kwargs<T> {
         for at in 0..args.keyword_count().min(MAX_KEYWORDS) {
             let Some((name, value)) = args.keyword(at).filter(|_| args.taken & (1 << at) == 0) else { continue };
             args.taken |= 1 << at;
-            let Some(name) = name else {
-                return Err(CallFailure::Arguments("the name of a keyword argument must be valid Unicode".to_owned()));
-            };
+            let Some(name) = name else { return Err(not_unicode()) };
             values.insert(name.to_owned(), args.read(value, || format!("argument '{name}'"))?);
         }
         Ok(Kwargs(values))

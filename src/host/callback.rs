@@ -84,6 +84,12 @@ impl Token {
         Token { key, released }
     }
 
+    /// As it stands in frames. It means nothing without the sandbox.
+    #[cfg(feature = "process")]
+    pub(crate) fn key(&self) -> u64 {
+        self.key
+    }
+
     /// The key, if it is one of the sandbox whose list this is.
     pub(crate) fn key_in(&self, released: &Arc<Released>) -> Option<u64> {
         Arc::ptr_eq(&self.released, released).then_some(self.key)

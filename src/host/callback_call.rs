@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 /// How deep the script and the host may call each other. Each level takes stack of both.
-const MAX_DEPTH: u32 = 64;
+pub(crate) const MAX_DEPTH: u32 = 64;
 
 /// Calls back, on the script's account and clock.
 pub(crate) fn call(callback: &Callback, args: Vec<Value>, vm: &VirtualMachine) -> Result<Value, Error> {
@@ -77,7 +77,7 @@ struct Depth(Rc<scope_state::ScopeState>);
 impl Depth {
     fn enter(state: &Rc<scope_state::ScopeState>) -> Result<Depth, Error> {
         if state.depth.get() >= MAX_DEPTH {
-            return Err(Error::Setup(format!("host and script call each other more than {MAX_DEPTH} levels deep")));
+            return Err(too_deep());
         }
         state.depth.set(state.depth.get() + 1);
         Ok(Depth(state.clone()))
@@ -91,11 +91,21 @@ impl Drop for Depth {
 }
 
 #[cold]
+pub(crate) fn too_deep() -> Error {
+    Error::Setup(format!("host and script call each other more than {MAX_DEPTH} levels deep"))
+}
+
+#[cold]
 fn no_run() -> Error {
     Error::Setup("a callback can only be called while its sandbox runs".to_owned())
 }
 
 #[cold]
 pub(crate) fn foreign() -> Error {
-    Error::Conversion(ConversionError::new("the callback belongs to another sandbox, or to one that is gone"))
+    of_another().into()
+}
+
+#[cold]
+pub(crate) fn of_another() -> ConversionError {
+    ConversionError::new("the callback belongs to another sandbox, or to one that is gone")
 }

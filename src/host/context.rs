@@ -46,7 +46,8 @@ pub struct CallContext<'a> {
 }
 
 impl CallContext<'_> {
-    /// What the run has cost so far. From a worker process: as it last reported, every ten milliseconds.
+    /// What the run has cost so far. From a worker process: as it was when the function was called, or when a callback last
+    /// reported.
     ///
     /// ```
     /// use pycage::{CallContext, Callback, Error, Limit, Sandbox};
@@ -61,7 +62,7 @@ impl CallContext<'_> {
         match self.caller {
             Caller::Here(_) => fuel::usage_so_far().unwrap_or_default(),
             #[cfg(feature = "process")]
-            Caller::Worker(remote) => remote.usage,
+            Caller::Worker(run) => run.usage(),
         }
     }
 
@@ -81,7 +82,7 @@ impl CallContext<'_> {
         match self.caller {
             Caller::Here(_) => fuel::remaining(limit).unwrap_or(0),
             #[cfg(feature = "process")]
-            Caller::Worker(remote) => remote.budget.allowed(limit).saturating_sub(remote.usage.of(limit)),
+            Caller::Worker(run) => run.remaining(limit),
         }
     }
 
@@ -100,7 +101,7 @@ impl CallContext<'_> {
         match self.caller {
             Caller::Here(_) => Cancel(scope_state::current().map(|state| state.cancel.clone()).unwrap_or_default()),
             #[cfg(feature = "process")]
-            Caller::Worker(remote) => remote.cancel.clone(),
+            Caller::Worker(run) => run.cancel(),
         }
     }
 
@@ -148,12 +149,12 @@ impl CallContext<'_> {
                     .to_owned(),
             ));
         }
-        match self.caller {
-            Caller::Here(vm) => Ok(T::from_value(callback_call::call(callback, args.into_args(), vm)?)?),
-            // A worker's callables do not leave it, so that this is another sandbox's.
+        let answer = match self.caller {
+            Caller::Here(vm) => callback_call::call(callback, args.into_args(), vm)?,
             #[cfg(feature = "process")]
-            Caller::Worker(_) => Err(callback_call::foreign()),
-        }
+            Caller::Worker(run) => run.call(callback, args.into_args())?,
+        };
+        Ok(T::from_value(answer)?)
     }
 }
 
@@ -165,7 +166,7 @@ impl HostArg for CallContext<'_> {
         let data = match &caller {
             Caller::Here(_) => scope_state::current().and_then(|state| state.data.clone()),
             #[cfg(feature = "process")]
-            Caller::Worker(remote) => remote.data.clone(),
+            Caller::Worker(run) => run.data(),
         };
         Ok(CallContext { caller, data, lent: args.lent, local: PhantomData })
     }

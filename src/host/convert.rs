@@ -6,7 +6,7 @@
 use crate::error::ConversionError;
 use crate::guard::types;
 use crate::host::object::HostInstance;
-use crate::host::scope_state;
+use crate::host::{callback_call, scope_state};
 use crate::meter::fuel;
 use crate::value::Value;
 use crate::value::limits::ValueLimits;
@@ -231,9 +231,7 @@ impl Writer<'_> {
                 set.into()
             }
             Value::Function(callback) => {
-                scope_state::current().and_then(|state| state.held(callback)).ok_or_else(|| {
-                    ConversionError::new("the callback belongs to another sandbox, or to one that is gone")
-                })?
+                scope_state::current().and_then(|state| state.held(callback)).ok_or_else(callback_call::of_another)?
             }
             Value::Object(object) => HostInstance::object(object.clone(), vm)?,
             Value::Opaque(name) => {

@@ -118,12 +118,38 @@ fn exception(failure: CallFailure, what: &dyn fmt::Display, vm: &VirtualMachine)
     }
 }
 
+/// An exception of a callback that the host lets through.
+pub(crate) struct LetThrough {
+    pub(crate) serial: u64,
+    /// The host's own error, if it was one that became the exception.
+    pub(crate) host_error: Option<HostError>,
+}
+
+/// What a host's error lets through, if it does.
+pub(crate) fn let_through(error: &HostError) -> Option<LetThrough> {
+    match error.downcast_ref::<Error>() {
+        Some(Error::Exception(exception)) => {
+            Some(LetThrough { serial: exception.serial?, host_error: exception.host_error.clone() })
+        }
+        #[cfg(feature = "process")]
+        None => {
+            let error = &error.downcast_ref::<Raise>()?.error;
+            let known = error.downcast_ref::<crate::process::worker::WireHostError>()?;
+            Some(LetThrough { serial: known.serial?, host_error: known.own.then(|| error.clone()) })
+        }
+        _ => None,
+    }
+}
+
 /// The exception for a host's error. The error itself is kept aside, to be found again if the exception gets through.
 pub(crate) fn raise(error: HostError, vm: &VirtualMachine) -> PyBaseExceptionRef {
     // The host lets an exception of a callback through: the script gets its own exception back.
-    if let Some(Error::Exception(exception)) = error.downcast_ref::<Error>()
-        && let Some(original) = scope_state::take_raised(exception.serial)
+    if let Some(LetThrough { serial, host_error }) = let_through(&error)
+        && let Some(original) = scope_state::take_raised(Some(serial))
     {
+        if let Some(error) = host_error {
+            keep_host_error(&original, error);
+        }
         return original;
     }
     let (class, error) = match error.downcast_ref::<Raise>() {
@@ -135,8 +161,13 @@ pub(crate) fn raise(error: HostError, vm: &VirtualMachine) -> PyBaseExceptionRef
         .unwrap_or_else(|_| "an error whose message cannot be shown".to_owned());
     let message: PyObjectRef = vm.ctx.new_str(message).into();
     let exception = vm.new_exception(class, vec![message]);
+    keep_host_error(&exception, error);
+    exception
+}
+
+/// Keeps an error of the host's aside, for when its exception ends the run.
+fn keep_host_error(exception: &PyBaseExceptionRef, error: HostError) {
     // The last one goes outside of the borrow: freeing it may run code of the script.
     let last = fuel::with_run(|run| run.state.host_error.replace((exception.clone(), error)));
     drop(last);
-    exception
 }

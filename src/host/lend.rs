@@ -7,8 +7,7 @@
 
 use crate::error::Error;
 use crate::host::args::Arguments;
-use crate::host::failure::ExceptionType;
-use crate::host::failure::{CallFailure, Raise};
+use crate::host::failure::CallFailure;
 use crate::host::function::{Erased, HostFunctionMut};
 use crate::host::object::slot::Slot;
 use crate::host::object::{AnyObject, Body, HostObject, Lent, new_class};
@@ -122,8 +121,7 @@ impl<'env> Scope<'_, 'env> {
                 Ok(mut function) => return function(args),
                 Err(why) => why,
             };
-            let message = why.message(&format!("function {title}"));
-            Err(CallFailure::Failed(Arc::new(Raise::new(ExceptionType::ReferenceError, message))))
+            Err(why.failure(&format!("function {title}")))
         });
         self.sandbox.set_erased(name, Vec::new(), signature, erased)
     }

@@ -272,6 +272,16 @@ pub(crate) fn usage_so_far() -> Option<Usage> {
     })
 }
 
+/// A call of the host has spent that time on its way between processes. It is the script's, not the host's.
+#[cfg(feature = "process")]
+pub(crate) fn crossed(time: Duration) {
+    with_run(|run| {
+        if let Some(since) = &mut run.state.in_host_since {
+            *since += time;
+        }
+    });
+}
+
 /// What the current run may still use of a limit; `u64::MAX` where the limit is not in force.
 pub(crate) fn remaining(limit: Limit) -> Option<u64> {
     let usage = usage_so_far()?;

@@ -1,22 +1,32 @@
 //! A call that a worker is busy with: the host serves it until it is done, and believes nothing of what it says.
 
-use super::opening::NamedFunction;
+use super::handles::Handles;
 use super::protocol::frame::FrameError;
 use super::protocol::message::{
-    Call, Done as WireDone, FromWorker, HostAnswer, HostCall, HostFailure, ToWorker, Verdict,
+    Asked, Call, CallBack, Done, FromWorker, HostAnswer, HostCall, HostFailure, Released, ToWorker, Turn, Verdict,
+    WireRequest,
 };
-use super::session::{Worker, flat};
-use crate::budget::Budget;
-use crate::host::args::{Arguments, Remote};
+use super::protocol::outcome::Outcome;
+use super::protocol::value::{Flat, Unknown};
+use super::session::Worker;
+use crate::budget::{Budget, Limit};
+use crate::error::{ConversionError, Error};
+use crate::host::args::{Arguments, RemoteRun};
+use crate::host::callback::Callback;
+use crate::host::callback_call;
 use crate::host::failure::{CallFailure, ExceptionType, HostError, Raise};
-use crate::host::gate;
-use crate::meter::hook::HookAction;
+use crate::host::gate::{self, LetThrough, let_through};
+use crate::host::object::Request;
+use crate::meter::hook::{Cancel, HookAction};
 use crate::meter::run::LiveUsage;
 use crate::sandbox::Config;
 use crate::usage::Usage;
 use crate::value::Value;
+use std::any::Any;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -29,19 +39,50 @@ const MAX_HOST_ERRORS: usize = 64;
 /// A call that is on.
 pub(super) struct Run<'a> {
     pub(super) worker: &'a mut Worker,
-    pub(super) functions: &'a [NamedFunction],
+    pub(super) handles: &'a mut Handles,
     pub(super) budget: &'a Budget,
     pub(super) config: &'a Config,
     pub(super) live: &'a LiveUsage,
     pub(super) number: u64,
     /// As last reported.
     pub(super) usage: Usage,
-    pub(super) host_time: Duration,
     pub(super) host_calls: u64,
     pub(super) host_bytes: u64,
     pub(super) host_errors: &'a mut VecDeque<(u32, HostError)>,
     /// Whether it is a slice of a task.
     pub(super) in_slice: bool,
+    pub(super) turn: HostsTurn,
+}
+
+/// The time in which the host's code runs, and the script waits.
+pub(super) struct HostsTurn {
+    /// What is left of the script's time.
+    left: Duration,
+    began: Instant,
+    /// What the worker says is left of instructions and milliseconds.
+    promised: (u64, u64),
+    /// The last such time, and all of them.
+    took: Duration,
+    total: Duration,
+    /// How many host functions wait for what they call back.
+    depth: u32,
+    /// The conversation has ended in a call back, whatever the host's function makes of it: by this, and whether because
+    /// it was too late.
+    broken: Option<(FrameError, bool)>,
+}
+
+impl Default for HostsTurn {
+    fn default() -> Self {
+        HostsTurn {
+            left: Duration::ZERO,
+            began: Instant::now(),
+            promised: (0, 0),
+            took: Duration::ZERO,
+            total: Duration::ZERO,
+            depth: 0,
+            broken: None,
+        }
+    }
 }
 
 /// Why a call cannot go on.
@@ -52,11 +93,17 @@ pub(super) struct Broken {
     pub(super) unsent: bool,
 }
 
+/// What the worker ends with, when the host has had its turns.
+enum Ended {
+    Call(Done<Value>),
+    CallBack(Outcome<Value>),
+}
+
 impl Run<'_> {
-    pub(super) fn drive_to_end(&mut self, call: Call, patience: Duration) -> Result<WireDone, Broken> {
+    pub(super) fn drive_to_end(&mut self, call: Call, patience: Duration) -> Result<Done<Value>, Broken> {
         self.worker.watch.arm(self.number, patience);
-        let (answer, unsent) = match self.worker.send(&ToWorker::Call(Box::new(call))) {
-            Ok(()) => (self.serve(), false),
+        let (answer, unsent) = match self.say(&ToWorker::Call(Box::new(call))) {
+            Ok(()) => (self.serve_to_end(), false),
             Err(error) => (Err(error), true),
         };
         match (self.worker.watch.disarm(), answer) {
@@ -67,25 +114,52 @@ impl Run<'_> {
         }
     }
 
+    /// Sends something that may have values in it, after what the worker must know of them.
+    fn say(&mut self, message: &ToWorker) -> Result<(), FrameError> {
+        if let Some(news) = self.handles.take_news() {
+            self.worker.send(&ToWorker::Handles(news)).map_err(|error| match error {
+                // What was not told is never told again.
+                FrameError::DoesNotFit(_) => violation("more is to be said of host objects than a frame can"),
+                error => error,
+            })?;
+        }
+        self.worker.send(message)
+    }
+
+    fn serve_to_end(&mut self) -> Result<Done<Value>, FrameError> {
+        let Ended::Call(done) = self.serve()? else {
+            return Err(violation("the end of a call back that there is not"));
+        };
+        if done.output.len() as u64 > self.budget.output {
+            return Err(violation("more output than the budget allows"));
+        }
+        if done.result.is_of_a_slice() && !self.in_slice {
+            return Err(violation("a call that is left, as only a task can be"));
+        }
+        Ok(done)
+    }
+
     /// Serves the worker until it is done.
-    fn serve(&mut self) -> Result<WireDone, FrameError> {
+    fn serve(&mut self) -> Result<Ended, FrameError> {
         loop {
             match self.worker.reader.next()? {
-                FromWorker::Done(done) if done.number == self.number => {
-                    if done.output.len() as u64 > self.budget.output {
-                        return Err(violation("more output than the budget allows"));
-                    }
-                    if done.result.is_of_a_slice() && !self.in_slice {
-                        return Err(violation("a call that is left, as only a task can be"));
-                    }
-                    return Ok(*done);
+                FromWorker::Done(done) if done.number == self.number && self.turn.depth == 0 => {
+                    return done.map(|value| self.open(value)).map(Ended::Call);
+                }
+                FromWorker::CalledBack(outcome) if self.turn.depth > 0 && !outcome.is_of_a_slice() => {
+                    return outcome.map(|value| self.open(value)).map(Ended::CallBack);
                 }
                 FromWorker::HostCall(call) => self.host_call(call)?,
                 FromWorker::Progress(usage) => self.note(usage),
                 FromWorker::Checkpoint(usage) => self.checkpoint(usage)?,
+                FromWorker::Released(released) => self.release(released)?,
                 _ => return Err(violation("a frame that has no place in a call")),
             }
         }
+    }
+
+    fn open(&mut self, value: Flat) -> Result<Value, FrameError> {
+        value.opened(self.handles).map_err(|Unknown| violation("an object that it was never given"))
     }
 
     fn note(&mut self, usage: Usage) {
@@ -97,47 +171,154 @@ impl Run<'_> {
     }
 
     fn host_call(&mut self, call: HostCall) -> Result<(), FrameError> {
+        let HostCall { usage, left, asked, args, keywords } = call;
+        self.note(usage);
+        self.turn.promised = left;
         // The worker counts too, and stops the script at the limit; this is for one that does not.
-        self.host_calls += 1;
+        self.host_calls += u64::from(!matches!(asked, Asked::Next(_)));
         if self.host_calls > self.budget.host_calls {
             return Err(violation("more host calls than the budget allows"));
         }
-        self.host_bytes += call.args.iter().map(|arg| size(&arg.0)).sum::<u64>();
-        self.host_bytes += call.keywords.iter().map(|(name, arg)| name.len() as u64 + size(&arg.0)).sum::<u64>();
+        self.host_bytes += args.iter().map(Flat::size).sum::<u64>();
+        self.host_bytes += keywords.iter().map(|(name, arg)| name.len() as u64 + arg.size()).sum::<u64>();
         if self.host_bytes > MAX_HOST_CALL_BYTES {
             return Err(violation("more was handed to host functions in one call than is allowed"));
         }
-        let functions = self.functions;
-        let Some((names, function)) = functions.get(call.function as usize) else {
-            return Err(violation("a call of a host function that there is not"));
-        };
-        let args: Vec<Value> = call.args.into_iter().map(|arg| arg.0).collect();
-        let keywords: Vec<(String, Value)> = call.keywords.into_iter().map(|(name, arg)| (name, arg.0)).collect();
-        let remote = Remote {
-            usage: self.usage,
-            budget: self.budget.clone(),
-            cancel: self.config.cancel.clone(),
-            data: self.config.data.clone(),
-        };
-        let answer = self.on_the_hosts_time(|| {
-            // Also what converts the arguments may be the host's own code, and panic.
-            gate::contained(|| function(&mut Arguments::of_values(&args, &keywords, names, &remote))).flatten()
-        })?;
-        let answer = match answer
-            .and_then(|value| flat(value).map_err(|error| CallFailure::Arguments(format!("answered: {error}"))))
-        {
-            Ok(value) => HostAnswer::Value(value),
+        let args = args.into_iter().map(|arg| self.open(arg)).collect::<Result<Vec<_>, _>>()?;
+        let keywords = keywords.into_iter().map(|(name, arg)| Ok((name, self.open(arg)?)));
+        let keywords = keywords.collect::<Result<Vec<_>, FrameError>>()?;
+        let answer = match self.ask(asked, &args, &keywords)? {
+            Ok(answer) => answer,
             Err(CallFailure::Arguments(message)) => HostAnswer::Arguments(message),
             Err(CallFailure::Failed(error)) => HostAnswer::Failed(keep(self.host_errors, error)),
             Err(CallFailure::Panicked) => HostAnswer::Panicked,
         };
-        match self.worker.send(&ToWorker::Answer(answer)) {
+        // What was passed is the host's no longer, before the worker is told what the host has let go of.
+        drop((args, keywords));
+        let took = self.turn.took;
+        match self.say(&ToWorker::Answer(Turn { took, said: answer })) {
             Err(FrameError::DoesNotFit(bytes)) => {
                 let message = format!("answered with {bytes} bytes, which is more than can cross");
-                self.worker.send(&ToWorker::Answer(HostAnswer::Arguments(message)))
+                self.say(&ToWorker::Answer(Turn { took, said: HostAnswer::Arguments(message) }))
             }
             sent => sent,
         }
+    }
+
+    /// Has the host's code answer, and packs what it says.
+    fn ask(
+        &mut self,
+        asked: Asked,
+        args: &[Value],
+        keywords: &[(String, Value)],
+    ) -> Result<Result<HostAnswer, CallFailure>, FrameError> {
+        let value = match asked {
+            Asked::Function(number) => {
+                let Some(called) = self.handles.function(number) else {
+                    return Err(violation("a call of a host function that there is not"));
+                };
+                self.hosts_answer(args, keywords, &called.names, |args| (called.function)(args))?
+            }
+            Asked::Object(id, request) => {
+                let object = self.object(id)?;
+                let request = match &request {
+                    WireRequest::Method(name) => Request::Method(name),
+                    WireRequest::Read(name) => Request::Read(name),
+                    WireRequest::Set(name) => Request::Set(name),
+                    WireRequest::Operator(operator) => Request::Operator(*operator),
+                };
+                self.hosts_answer(args, keywords, &[], |args| object.usable(|free| free())?.perform(request, args))?
+            }
+            Asked::Items(id) => {
+                let object = self.object(id)?;
+                let items = self.hosts_answer(args, keywords, &[], |args| object.usable(|free| free())?.items(args))?;
+                return match items.map(|items| self.handles.add_iterator(items)) {
+                    Ok(Some(number)) => Ok(Ok(HostAnswer::Items(number))),
+                    Ok(None) => Err(violation("more iterators than a script may have")),
+                    Err(failure) => Ok(Err(failure)),
+                };
+            }
+            Asked::Next(number) => {
+                let next = self.on_the_hosts_time(|run| {
+                    run.handles.iterator(number).map(|items| gate::contained(|| items.next().transpose()).flatten())
+                })?;
+                match next {
+                    None => return Err(violation("the next item of an iterator that there is not")),
+                    Some(Ok(None)) => return Ok(Ok(HostAnswer::End)),
+                    Some(Ok(Some(value))) => Ok(value),
+                    Some(Err(failure)) => Err(failure),
+                }
+            }
+        };
+        Ok(value.and_then(|value| match self.handles.pack(value) {
+            Ok(value) => Ok(HostAnswer::Value(value)),
+            Err(error) => Err(CallFailure::Arguments(format!("answered: {error}"))),
+        }))
+    }
+
+    fn object(&self, id: u64) -> Result<crate::host::object::AnyObject, FrameError> {
+        self.handles.object(id).ok_or_else(|| violation("an object that it was never given"))
+    }
+
+    /// Runs what answers a call of the script's.
+    fn hosts_answer<R>(
+        &mut self,
+        args: &[Value],
+        keywords: &[(String, Value)],
+        names: &[String],
+        work: impl FnOnce(&mut Arguments<'_>) -> Result<R, CallFailure>,
+    ) -> Result<Result<R, CallFailure>, FrameError> {
+        self.on_the_hosts_time(|run| {
+            let waiting = Waiting(RefCell::new(run));
+            // Also what converts the arguments may be the host's own code, and panic.
+            gate::contained(|| work(&mut Arguments::of_values(args, keywords, names, &waiting))).flatten()
+        })
+    }
+
+    /// Calls the script back, in the middle of the host's turn.
+    fn call_back(&mut self, callback: &Callback, args: Vec<Value>) -> Result<Value, Error> {
+        if self.turn.broken.is_some() {
+            return Err(Error::Lost);
+        }
+        let key = self.handles.key(callback)?;
+        if self.turn.depth >= callback_call::MAX_DEPTH {
+            return Err(callback_call::too_deep());
+        }
+        let args = self.handles.pack_all(args)?;
+        self.end_hosts_turn();
+        self.turn.depth += 1;
+        let said = self.say(&ToWorker::CallBack(Turn { took: self.turn.took, said: CallBack { key, args } }));
+        let answer = match said {
+            Ok(()) => self.serve(),
+            Err(error) => Err(error),
+        };
+        self.turn.depth -= 1;
+        let in_time = self.begin_hosts_turn();
+        match answer {
+            Ok(Ended::CallBack(outcome)) if in_time => {
+                let (usage, errors) = (self.usage, &*self.host_errors);
+                outcome.into_result(usage, |number| find(errors, number))
+            }
+            Err(FrameError::DoesNotFit(bytes)) if in_time => Err(Error::Conversion(ConversionError::new(format!(
+                "the callback is handed {bytes} bytes, which is more than can cross"
+            )))),
+            answer => {
+                let error = answer.err().unwrap_or(FrameError::Closed);
+                self.turn.broken = Some((error, !in_time));
+                Err(Error::Lost)
+            }
+        }
+    }
+
+    /// Drops what the script has let go of. It may be the host's code that runs then.
+    fn release(&mut self, released: Released) -> Result<(), FrameError> {
+        let gone: Vec<Box<dyn Any>> = self.handles.release(released);
+        self.on_the_hosts_time(|_| {
+            for thing in gone {
+                // One that panics is gone as well.
+                let _ = gate::contained(|| drop(thing));
+            }
+        })
     }
 
     fn checkpoint(&mut self, usage: Usage) -> Result<(), FrameError> {
@@ -147,7 +328,7 @@ impl Run<'_> {
             return Err(violation("a checkpoint that nobody asked for"));
         };
         let cancel = self.config.cancel.0.clone();
-        let answer = self.on_the_hosts_time(|| {
+        let answer = self.on_the_hosts_time(|_| {
             catch_unwind(AssertUnwindSafe(|| {
                 let action = hook.checkpoint(&usage);
                 if let HookAction::Pause(pause) = &action {
@@ -166,23 +347,90 @@ impl Run<'_> {
             }
             Err(_) => Verdict::Stop("the host's hook panicked".to_owned()),
         };
-        self.worker.send(&ToWorker::Verdict(verdict))
+        self.worker.send(&ToWorker::Verdict(Turn { took: self.turn.took, said: verdict }))
     }
 
     /// Runs code of the host's while the worker's clock stands.
-    fn on_the_hosts_time<R>(&mut self, work: impl FnOnce() -> R) -> Result<R, FrameError> {
-        let Some(left) = self.worker.watch.disarm() else { return Err(FrameError::Closed) };
-        let began = Instant::now();
-        let result = work();
-        self.host_time += began.elapsed();
-        self.usage.host_time = self.host_time;
-        self.worker.watch.arm(self.number, left);
-        Ok(result)
+    fn on_the_hosts_time<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> Result<R, FrameError> {
+        if !self.begin_hosts_turn() {
+            return Err(FrameError::Closed);
+        }
+        let result = work(self);
+        let Some((error, too_late)) = self.turn.broken.take() else {
+            self.end_hosts_turn();
+            return Ok(result);
+        };
+        if !too_late {
+            self.end_hosts_turn();
+        }
+        Err(error)
     }
+
+    /// Stops the worker's clock. `false` when it is too late: the worker was killed.
+    fn begin_hosts_turn(&mut self) -> bool {
+        self.turn.began = Instant::now();
+        match self.worker.watch.disarm() {
+            Some(left) => {
+                self.turn.left = left;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn end_hosts_turn(&mut self) {
+        self.turn.took = self.turn.began.elapsed();
+        self.turn.total += self.turn.took;
+        self.usage.host_time = self.turn.total;
+        self.worker.watch.arm(self.number, self.turn.left);
+    }
+}
+
+/// A run that waits for a host function, in the hands of that function.
+struct Waiting<'r, 'a>(RefCell<&'r mut Run<'a>>);
+
+impl RemoteRun for Waiting<'_, '_> {
+    fn usage(&self) -> Usage {
+        self.0.try_borrow().map(|run| run.usage).unwrap_or_default()
+    }
+
+    fn remaining(&self, limit: Limit) -> u64 {
+        self.0.try_borrow().map_or(0, |run| match limit {
+            Limit::Instructions => run.turn.promised.0,
+            Limit::Time => run.turn.promised.1,
+            Limit::Memory => run.budget.allowed(limit).saturating_sub(run.usage.live_bytes),
+            _ => run.budget.allowed(limit).saturating_sub(run.usage.of(limit)),
+        })
+    }
+
+    fn cancel(&self) -> Cancel {
+        self.0.try_borrow().map(|run| run.config.cancel.clone()).unwrap_or_default()
+    }
+
+    fn data(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.0.try_borrow().ok()?.config.data.clone()
+    }
+
+    fn call(&self, callback: &Callback, args: Vec<Value>) -> Result<Value, Error> {
+        match self.0.try_borrow_mut() {
+            Ok(mut run) => run.call_back(callback, args),
+            // The context belongs to one thread, which waits for the callback: nobody is here to call.
+            Err(_) => Err(callback_call::too_deep()),
+        }
+    }
+}
+
+/// The host's error of that number, if it is still kept.
+pub(super) fn find(errors: &VecDeque<(u32, HostError)>, number: u32) -> Option<HostError> {
+    errors.iter().find(|(known, _)| *known == number).map(|(_, error)| error.clone())
 }
 
 /// Keeps an error of the host's for when it ends a run, and tells the worker of it.
 pub(super) fn keep(errors: &mut VecDeque<(u32, HostError)>, error: HostError) -> HostFailure {
+    let (serial, own) = match let_through(&error) {
+        Some(LetThrough { serial, host_error }) => (Some(serial), host_error),
+        None => (None, None),
+    };
     let (exception, error) = match error.downcast_ref::<Raise>() {
         Some(raise) => (raise.exception, raise.error.clone()),
         None => (ExceptionType::RuntimeError, error),
@@ -192,8 +440,9 @@ pub(super) fn keep(errors: &mut VecDeque<(u32, HostError)>, error: HostError) ->
     if errors.len() == MAX_HOST_ERRORS {
         errors.pop_front();
     }
-    errors.push_back((number, error));
-    HostFailure { message, error: number, exception }
+    let is_own = own.is_some();
+    errors.push_back((number, own.unwrap_or(error)));
+    HostFailure { message, error: number, serial, own: is_own, exception }
 }
 
 fn violation(what: &str) -> FrameError {
@@ -215,17 +464,5 @@ pub(super) fn believable(usage: Usage) -> Usage {
         host_calls: usage.host_calls.min(COUNT),
         elapsed: usage.elapsed.min(TIME),
         host_time: usage.host_time.min(TIME),
-    }
-}
-
-/// About how many bytes a value is.
-fn size(value: &Value) -> u64 {
-    16 + match value {
-        Value::Str(text) | Value::Opaque(text) => text.len() as u64,
-        Value::Bytes(bytes) => bytes.len() as u64,
-        Value::BigInt(int) => int.bits() / 8,
-        Value::List(items) | Value::Tuple(items) | Value::Set(items) => items.iter().map(size).sum(),
-        Value::Dict(items) => items.iter().map(|(key, value)| size(key) + size(value)).sum(),
-        _ => 0,
     }
 }

@@ -8,6 +8,7 @@
 mod call;
 mod cgroup;
 mod death;
+mod handles;
 pub(crate) mod jail;
 mod launcher;
 mod opening;

@@ -1,35 +1,31 @@
 //! What a worker is told of a sandbox as it begins, and which functions of the host it may ask for from then on.
 
+use super::handles::Handles;
 use super::protocol::message::{Opening, WireMember, WireModule};
-use super::session::flat;
 use crate::error::Error;
 use crate::host::function::Erased;
 use crate::host::module::{HostModule, Kind};
 use crate::sandbox::Config;
 
-/// A host function, with the names of its parameters. Workers know it by its place.
-pub(super) type NamedFunction = (Vec<String>, Erased);
-
-pub(super) fn of(config: &Config) -> Result<(Opening, Vec<NamedFunction>), Error> {
-    let mut functions = Vec::new();
-    let modules =
-        config.provided.modules.iter().map(|module| wire(module, &mut functions)).collect::<Result<_, _>>()?;
+pub(super) fn of(config: &Config, handles: &mut Handles) -> Result<Opening, Error> {
+    let modules = config.provided.modules.iter().map(|module| wire(module, handles)).collect::<Result<_, _>>()?;
     let mut nameless = |function: &Option<Erased>| {
-        function.as_ref().map(|function| number(&mut functions, (Vec::new(), function.clone())))
+        function.as_ref().map(|function| handles.add_function(Vec::new(), function.clone()))
     };
     let (resolver, files) = (nameless(&config.provided.resolver), nameless(&config.provided.files));
-    Ok((Opening { policy: config.policy.clone(), modules, resolver, files }, functions))
+    Ok(Opening { policy: config.policy.clone(), modules, resolver, files })
 }
 
-fn wire(module: &HostModule, functions: &mut Vec<NamedFunction>) -> Result<WireModule, Error> {
+fn wire(module: &HostModule, handles: &mut Handles) -> Result<WireModule, Error> {
     let members = module.members.iter().map(|member| {
         let wire = match &member.kind {
             Kind::Constant(value) => WireMember::Constant(
-                flat(value.clone())
+                handles
+                    .pack(value.clone())
                     .map_err(|error| Error::Setup(format!("the constant {}: {error}", module.full_name(member))))?,
             ),
             Kind::Function { parameters, function } => {
-                WireMember::Function(number(functions, (parameters.clone(), function.clone())))
+                WireMember::Function(handles.add_function(parameters.clone(), function.clone()))
             }
             Kind::Awaitable => WireMember::Awaitable,
             #[cfg(feature = "async")]
@@ -44,9 +40,4 @@ fn wire(module: &HostModule, functions: &mut Vec<NamedFunction>) -> Result<WireM
         Ok::<_, Error>((member.name.clone(), wire))
     });
     Ok(WireModule { name: module.name.clone(), members: members.collect::<Result<_, _>>()? })
-}
-
-fn number(functions: &mut Vec<NamedFunction>, function: NamedFunction) -> u32 {
-    functions.push(function);
-    u32::try_from(functions.len() - 1).unwrap_or(u32::MAX)
 }

@@ -1,27 +1,26 @@
 //! A worker in the hands of a sandbox: what it is asked for, and its end.
 
-use super::call::{Broken, Run, believable, keep};
+use super::call::{Broken, HostsTurn, Run, believable, find, keep};
 use super::death::{DeathCause, WorkerDeath, cause};
+use super::handles::Handles;
 use super::jail::{Report, Wall};
 use super::launcher::{Link, Process};
-use super::opening::{self, NamedFunction};
+use super::opening;
 use super::pool::Shared;
 use super::protocol::VERSION;
 use super::protocol::frame::{self, FrameError, FrameReader};
 use super::protocol::message::{
     Call, Done as WireDone, FromWorker, HostAnswer, Start as StartWorker, ToWorker, WireOp, WireScript, WireSlice,
 };
-use super::protocol::value::Flat;
 use super::watchdog;
 use super::watchdog::{Input, Watch};
 use crate::budget::Budget;
-use crate::error::{ConversionError, Error};
+use crate::error::Error;
 use crate::host::failure::HostError;
 use crate::meter::run::LiveUsage;
 use crate::runner::cage::Done;
 use crate::runner::fiber::Reply;
 use crate::runner::operation::Op;
-use crate::runner::state::not_plain;
 use crate::runner::tasks::{Allowance, Start, Stepped, TaskId};
 use crate::sandbox::{COMPILE_PATIENCE, Config};
 use crate::script::{Script, ScriptId};
@@ -139,10 +138,15 @@ impl Worker {
     }
 
     /// Begins a sandbox.
-    pub(crate) fn open(&mut self, opening: &ToWorker, config: &Config) -> Result<(), FrameError> {
+    pub(crate) fn open(
+        &mut self,
+        handles: Option<&ToWorker>,
+        opening: &ToWorker,
+        config: &Config,
+    ) -> Result<(), FrameError> {
         self.watch.set_cancel(Some(config.cancel.0.clone()));
         self.watch.arm(0, CLOSING);
-        let sent = self.send(opening);
+        let sent = handles.map_or(Ok(()), |handles| self.send(handles)).and_then(|()| self.send(opening));
         match self.watch.disarm() {
             Some(_) => sent,
             None => Err(FrameError::Closed),
@@ -199,7 +203,7 @@ impl Drop for Worker {
 pub(crate) struct Session {
     pool: Arc<Shared>,
     worker: Option<Worker>,
-    functions: Vec<NamedFunction>,
+    handles: Handles,
     /// Scripts that the worker keeps.
     known: HashMap<ScriptId, Script>,
     /// Which of them the worker is to be told to forget.
@@ -213,13 +217,14 @@ pub(crate) struct Session {
 impl Session {
     /// Takes a worker from the pool.
     pub(crate) fn begin(pool: &Arc<Shared>, config: &Config) -> Result<Session, Error> {
-        let (opening, functions) = opening::of(config)?;
-        let opening = ToWorker::Open(Box::new(opening));
+        let mut handles = Handles::default();
+        let opening = ToWorker::Open(Box::new(opening::of(config, &mut handles)?));
+        let news = handles.take_news().map(ToWorker::Handles);
         // An idle worker may have died meanwhile: then another one.
         loop {
             let mut worker = pool.check_out()?;
-            match worker.open(&opening, config) {
-                Ok(()) => return Ok(Session::with(worker, pool, functions)),
+            match worker.open(news.as_ref(), &opening, config) {
+                Ok(()) => return Ok(Session::with(worker, pool, handles)),
                 Err(FrameError::DoesNotFit(bytes)) => {
                     pool.check_in(worker, true);
                     return Err(Error::Setup(format!(
@@ -232,12 +237,12 @@ impl Session {
         }
     }
 
-    /// `functions` are those of the host that the worker was told of as it opened the sandbox.
-    pub(super) fn with(worker: Worker, pool: &Arc<Shared>, functions: Vec<NamedFunction>) -> Session {
+    /// `handles` are those that the worker was told of as it opened the sandbox.
+    pub(super) fn with(worker: Worker, pool: &Arc<Shared>, handles: Handles) -> Session {
         Session {
             pool: pool.clone(),
             worker: Some(worker),
-            functions,
+            handles,
             known: HashMap::new(),
             forget: Vec::new(),
             ended: Arc::default(),
@@ -278,9 +283,7 @@ impl Session {
     /// Makes a task.
     pub(crate) fn start_task(&mut self, id: TaskId, start: Start, config: &Config) -> Result<(), Error> {
         let op = match start {
-            Start::Call { name, args } => {
-                WireOp::StartCall { task: id.0, name, args: args.into_iter().map(flat).collect::<Result<_, _>>()? }
-            }
+            Start::Call { name, args } => WireOp::StartCall { task: id.0, name, args: self.handles.pack_all(args)? },
             Start::Run(script) => WireOp::StartRun(id.0, self.wire_script(&script)?),
         };
         let budget = Budget::default().timeout(COMPILE_PATIENCE);
@@ -304,13 +307,13 @@ impl Session {
     ) -> Result<Stepped, Error> {
         let reply = match reply {
             Reply::Go => None,
-            Reply::Value(value) => Some(HostAnswer::Value(flat(value)?)),
+            Reply::Value(value) => Some(HostAnswer::Value(self.handles.pack(value)?)),
             Reply::Error(error) => Some(HostAnswer::Failed(keep(&mut self.host_errors, error))),
         };
         let slice = WireSlice { task: id.0, rest: allowed.rest, told: allowed.told.clone(), reply };
         let op = WireOp::Resume(Box::new(slice));
         let WireDone { result, usage, output, left, .. } = self.exchange(op, &allowed.slice, patience, config, live)?;
-        let result = result.into_step(usage, |number| self.host_error(number));
+        let result = result.into_step(usage, |number| find(&self.host_errors, number));
         self.look_after(&result);
         Ok(Stepped { result, usage, output, left })
     }
@@ -319,23 +322,18 @@ impl Session {
         Ok(match op {
             Op::Run(script) => WireOp::Run(self.wire_script(&script)?),
             Op::Exec(script) => WireOp::Exec(self.wire_script(&script)?),
-            Op::Call { name, args } => {
-                WireOp::Call { name, args: args.into_iter().map(flat).collect::<Result<_, _>>()? }
+            Op::Call { name, args } => WireOp::Call { name, args: self.handles.pack_all(args)? },
+            Op::CallFunction { callback, args } => {
+                WireOp::CallFunction(self.handles.key(&callback)?, self.handles.pack_all(args)?)
             }
             Op::Get(name) => WireOp::Get(name),
-            Op::Set(name, value) => WireOp::Set(name, flat(value)?),
+            Op::Set(name, value) => WireOp::Set(name, self.handles.pack(value)?),
             Op::SetFunction(new) => {
-                self.functions.push((new.parameters, new.function));
-                WireOp::SetFunction(new.name, u32::try_from(self.functions.len() - 1).unwrap_or(u32::MAX))
-            }
-            Op::CallFunction { .. } => {
-                return Err(Error::Setup(
-                    "the callables of a worker process do not leave it; call it by its name".to_owned(),
-                ));
+                WireOp::SetFunction(new.name, self.handles.add_function(new.parameters, new.function))
             }
             Op::Snapshot => WireOp::Snapshot,
             Op::Restore(data) => {
-                let data = data.into_iter().map(|(name, value)| Ok((name, flat(value)?)));
+                let data = data.into_iter().map(|(name, value)| Ok((name, self.handles.pack(value)?)));
                 WireOp::Restore(data.collect::<Result<_, Error>>()?)
             }
             Op::SetAwaitable(name) => WireOp::SetAwaitable(name),
@@ -364,13 +362,9 @@ impl Session {
     fn perform(&mut self, op: WireOp, budget: &Budget, config: &Config, live: &LiveUsage) -> Result<Done, Error> {
         let patience = budget.timeout.saturating_add(GRACE);
         let WireDone { result, usage, output, .. } = self.exchange(op, budget, patience, config, live)?;
-        let result = result.into_result(usage, |number| self.host_error(number));
+        let result = result.into_result(usage, |number| find(&self.host_errors, number));
         self.look_after(&result);
         Ok(Done { result, usage, output })
-    }
-
-    fn host_error(&self, number: u32) -> Option<HostError> {
-        self.host_errors.iter().find(|(known, _)| *known == number).map(|(_, error)| error.clone())
     }
 
     /// A worker that can take no new names is replaced in time.
@@ -388,7 +382,7 @@ impl Session {
         patience: Duration,
         config: &Config,
         live: &LiveUsage,
-    ) -> Result<WireDone, Error> {
+    ) -> Result<WireDone<Value>, Error> {
         let Some(worker) = self.worker.as_mut().filter(|worker| !worker.worn) else {
             return Err(Error::Lost);
         };
@@ -406,16 +400,16 @@ impl Session {
         let mut run = Run {
             in_slice: matches!(call.op, WireOp::Resume(_)),
             worker,
-            functions: &self.functions,
+            handles: &mut self.handles,
             budget,
             config,
             live,
             number,
             usage: Usage::default(),
-            host_time: Duration::ZERO,
             host_calls: 0,
             host_bytes: 0,
             host_errors: &mut self.host_errors,
+            turn: HostsTurn::default(),
         };
         let answer = run.drive_to_end(call, patience);
         let usage = run.usage;
@@ -442,15 +436,5 @@ impl Drop for Session {
             let well = worker.close();
             self.pool.check_in(worker, well);
         }
-    }
-}
-
-/// A value on its way to a worker. Handles to objects and callables of this process mean nothing there.
-pub(super) fn flat(value: Value) -> Result<Flat, Error> {
-    match not_plain(&value) {
-        Some(type_name) if !matches!(value, Value::Opaque(_)) => {
-            Err(ConversionError::new(format!("a {type_name} cannot cross into a worker process")).into())
-        }
-        _ => Ok(Flat(value)),
     }
 }

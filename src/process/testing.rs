@@ -1,17 +1,25 @@
 //! For this crate's own tests and fuzzers.
 
 use super::death::Exit;
+use super::handles::Handles;
 use super::jail::{JailSpec, Report};
 use super::launcher::{Link, Process};
 use super::pool::Shared;
 use super::protocol::VERSION;
 use super::protocol::frame::{self, FrameReader, Message};
-use super::protocol::message::{Done, FromWorker, HostCall, Ready, Start as StartWorker, ToWorker};
+use super::protocol::message::{
+    Asked, CallBack, Done, FromWorker, HostCall, Ready, Released, Start as StartWorker, ToWorker, Turn, WireHandles,
+    WireRequest, WireType,
+};
 use super::protocol::outcome::Outcome;
 use super::protocol::value::Flat;
 use super::session::{Session, Worker};
 use crate::budget::Budget;
+use crate::host::callback::{Callback, Token};
+use crate::host::context::CallContext;
 use crate::host::function;
+use crate::host::object::members::Members;
+use crate::host::object::{Handle, HostObject};
 use crate::meter::hook::Cancel;
 use crate::meter::run::LiveUsage;
 use crate::policy::Policy;
@@ -20,9 +28,9 @@ use crate::runner::operation::Op;
 use crate::runner::tasks::{Allowance, Start, TaskId};
 use crate::sandbox::Config;
 use crate::usage::Usage;
-use crate::value::Value;
+use crate::value::{IntoValue, Value};
 use std::io::Cursor;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// Reads bytes as a worker reads its host, to the first thing that is no frame. That it ends, without a panic and without
@@ -65,13 +73,16 @@ pub fn host_against(bytes: &[u8]) -> usize {
         profile: None,
         observer: None,
     };
-    let mut session = Session::with(worker, &Shared::detached(), Vec::new());
+    let mut session = Session::with(worker, &Shared::detached(), Handles::default());
     let budget = Budget::default().timeout(Duration::from_secs(60));
-    let twice = function::erase(|text: String| text.clone() + &text);
+    let function = |name: &str, function| {
+        Op::SetFunction(function::NewFunction { name: name.to_owned(), parameters: Vec::new(), function })
+    };
     let ops = [
-        Op::SetFunction(function::NewFunction { name: "twice".to_owned(), parameters: Vec::new(), function: twice }),
+        function("twice", function::erase(|text: String| text.clone() + &text)),
+        function("run", function::erase(|context: CallContext, f: Callback| context.call::<Value>(&f, ()).is_ok())),
         Op::Get("x".to_owned()),
-        Op::Set("x".to_owned(), Value::Int(1)),
+        Op::Set("x".to_owned(), THING.clone().into_value()),
         Op::Call { name: "tick".to_owned(), args: vec![Value::Int(1)] },
     ];
     let live = LiveUsage::default();
@@ -96,7 +107,35 @@ pub fn host_against(bytes: &[u8]) -> usize {
     calls + started + slices.filter(Result::is_ok).count()
 }
 
-/// What a worker may say, frame by frame, for seeds: up, a call of a host function, a report, and answers.
+/// An object that the host gives to its worker. It is the first one of a fuzzer's process.
+static THING: LazyLock<Handle<Thing>> = LazyLock::new(|| Handle::new(Thing));
+
+struct Thing;
+
+impl HostObject for Thing {
+    const NAME: &'static str = "Thing";
+
+    fn members(members: &mut Members<Self>) {
+        members.field("x", |_| 1).iter(|_| 0..1_i64);
+    }
+}
+
+fn asked(asked: Asked, args: Vec<Value>) -> FromWorker {
+    FromWorker::HostCall(HostCall {
+        usage: Usage::default(),
+        left: (0, 0),
+        asked,
+        args: args.into_iter().map(Flat::packed).collect(),
+        keywords: Vec::new(),
+    })
+}
+
+fn callable() -> Value {
+    Value::Function(Callback::new("function".to_owned(), Token::new(3, Arc::default())))
+}
+
+/// What a worker may say, frame by frame, for seeds: up, calls of host functions and of an object, one that calls back, a
+/// report, and answers.
 pub fn conversation() -> Vec<u8> {
     let value = Value::Dict(vec![(Value::Str("loot".into()), Value::List(vec![Value::Int(-7), Value::Float(0.5)]))]);
     let done = |number, result| {
@@ -106,20 +145,27 @@ pub fn conversation() -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut say = |message: FromWorker| put(&mut bytes, &message);
     say(FromWorker::Ready(Ready { version: VERSION, report: Report::default() }));
-    say(done(1, Outcome::Value(Flat(Value::None))));
-    say(FromWorker::HostCall(HostCall {
-        function: 0,
-        args: vec![Flat(Value::Str("na".into()))],
-        keywords: Vec::new(),
-    }));
+    let thing = THING.as_any().inner.id;
+    say(done(1, Outcome::Value(Flat::packed(Value::None))));
+    say(done(2, Outcome::Value(Flat::packed(Value::None))));
+    say(asked(Asked::Function(0), vec![Value::Str("na".into())]));
     say(FromWorker::Progress(Usage::default()));
-    say(done(2, Outcome::Value(Flat(value))));
-    say(done(3, Outcome::Setup("no".to_owned())));
-    say(done(4, Outcome::Stopped { reason: "enough".to_owned(), traceback: Vec::new() }));
-    say(done(5, Outcome::Value(Flat(Value::None))));
-    say(done(6, Outcome::Paused));
-    say(done(7, Outcome::Awaiting("ask".to_owned(), vec![Flat(Value::Str("who?".into()))])));
-    say(done(8, Outcome::Value(Flat(Value::Int(1)))));
+    say(done(3, Outcome::Value(Flat::packed(value))));
+    say(done(4, Outcome::Setup("no".to_owned())));
+    say(asked(Asked::Object(thing, WireRequest::Read("x".to_owned())), Vec::new()));
+    say(asked(Asked::Items(thing), Vec::new()));
+    say(asked(Asked::Next(0), Vec::new()));
+    say(asked(Asked::Next(0), Vec::new()));
+    say(asked(Asked::Function(1), vec![callable()]));
+    say(asked(Asked::Function(1), vec![callable()]));
+    say(FromWorker::CalledBack(Box::new(Outcome::Value(Flat::packed(THING.clone().into_value())))));
+    say(FromWorker::CalledBack(Box::new(Outcome::Cancelled)));
+    say(FromWorker::Released(Released { objects: vec![thing], iterators: vec![0], functions: vec![0] }));
+    say(done(5, Outcome::Stopped { reason: "enough".to_owned(), traceback: Vec::new() }));
+    say(done(6, Outcome::Value(Flat::packed(Value::None))));
+    say(done(7, Outcome::Paused));
+    say(done(8, Outcome::Awaiting("ask".to_owned(), vec![Flat::packed(callable())])));
+    say(done(9, Outcome::Value(Flat::packed(Value::Int(1)))));
     bytes
 }
 
@@ -129,6 +175,15 @@ pub fn host_conversation() -> Vec<u8> {
     let jail = JailSpec { memory: 1 << 28, tasks: 3, cpu_seconds: 60, unguarded: false };
     put(&mut bytes, &ToWorker::Start(StartWorker { version: VERSION, jail }));
     put(&mut bytes, &ToWorker::Open(Box::default()));
+    let told = WireType { name: "Orc".to_owned(), named: Vec::new(), operators: Vec::new(), problem: None };
+    put(&mut bytes, &ToWorker::Handles(WireHandles { types: vec![told], objects: vec![(9, 0)], forget: vec![1] }));
+    put(
+        &mut bytes,
+        &ToWorker::CallBack(Turn {
+            took: Duration::from_millis(1),
+            said: CallBack { key: 3, args: vec![Flat::packed(Value::Int(1))] },
+        }),
+    );
     put(&mut bytes, &ToWorker::Cancel(3));
     put(&mut bytes, &ToWorker::Close(()));
     bytes
@@ -142,18 +197,90 @@ fn put<M: Message>(bytes: &mut Vec<u8>, message: &M) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::object::AnyObject;
 
     #[test]
     fn what_is_said_is_understood() {
-        assert_eq!(host_against(&conversation()), 8);
-        assert_eq!(read_as_worker(&host_conversation()), 4);
+        assert_eq!(host_against(&conversation()), 9);
+        assert_eq!(read_as_worker(&host_conversation()), 6);
+    }
+
+    /// What a worker that was taken over may try with the host's objects and with calls back.
+    #[test]
+    fn what_was_never_given_ends_the_conversation() {
+        let thing = THING.as_any().inner.id;
+        let unknown = || Value::List(vec![Value::Object(AnyObject::unopened(u64::MAX))]);
+        let done = |value| {
+            let result = Outcome::Value(Flat::packed(value));
+            let usage = Usage::default();
+            FromWorker::Done(Box::new(Done {
+                number: 3,
+                result,
+                usage,
+                output: String::new(),
+                last: false,
+                left: false,
+            }))
+        };
+        let read = || WireRequest::Read("x".to_owned());
+        let back = |value| FromWorker::CalledBack(Box::new(Outcome::Value(Flat::packed(value))));
+        let call = || asked(Asked::Function(1), vec![callable()]);
+        for (what, frames) in [
+            ("an object", vec![asked(Asked::Object(u64::MAX, read()), Vec::new())]),
+            ("one that it is given later", vec![asked(Asked::Object(thing, read()), Vec::new())]),
+            ("items", vec![asked(Asked::Items(u64::MAX), Vec::new())]),
+            ("an iterator", vec![asked(Asked::Next(0), Vec::new())]),
+            ("a function", vec![asked(Asked::Function(2), Vec::new())]),
+            ("an argument", vec![asked(Asked::Function(0), vec![unknown()])]),
+            ("an answer", vec![done(unknown())]),
+            ("the end of no call back", vec![back(Value::None)]),
+            ("an answer of a call back", vec![call(), back(unknown())]),
+            ("the end of the call in a call back", vec![call(), done(Value::None)]),
+            ("a slice's end of a call back", vec![call(), FromWorker::CalledBack(Box::new(Outcome::Paused))]),
+            ("nothing more in a call back", vec![call()]),
+        ] {
+            let mut bytes = Vec::new();
+            put(&mut bytes, &FromWorker::Ready(Ready { version: VERSION, report: Report::default() }));
+            for number in 1..=2 {
+                let result = Outcome::Value(Flat::packed(Value::None));
+                let (usage, output) = (Usage::default(), String::new());
+                let done = Done { number, result, usage, output, last: false, left: false };
+                put(&mut bytes, &FromWorker::Done(Box::new(done)));
+            }
+            frames.iter().for_each(|frame| put(&mut bytes, frame));
+            put(&mut bytes, &done(Value::None));
+            assert_eq!(host_against(&bytes), 2, "{what}");
+        }
+    }
+
+    #[test]
+    fn calls_back_nest_no_deeper_than_they_may() {
+        let mut bytes = Vec::new();
+        put(&mut bytes, &FromWorker::Ready(Ready { version: VERSION, report: Report::default() }));
+        for _ in 0..100_000 {
+            put(&mut bytes, &asked(Asked::Function(1), vec![callable()]));
+        }
+        // The host's function is not there yet when the first call of it comes.
+        assert_eq!(host_against(&bytes), 0);
+        let mut bytes = Vec::new();
+        put(&mut bytes, &FromWorker::Ready(Ready { version: VERSION, report: Report::default() }));
+        for number in 1..=2 {
+            let result = Outcome::Value(Flat::packed(Value::None));
+            let (usage, output) = (Usage::default(), String::new());
+            let done = Done { number, result, usage, output, last: false, left: false };
+            put(&mut bytes, &FromWorker::Done(Box::new(done)));
+        }
+        for _ in 0..100_000 {
+            put(&mut bytes, &asked(Asked::Function(1), vec![callable()]));
+        }
+        assert_eq!(host_against(&bytes), 2);
     }
 
     #[test]
     fn no_cut_and_no_changed_byte_is_a_panic() {
         let said = conversation();
         for end in 0..said.len() {
-            assert!(host_against(&said[..end]) < 8);
+            assert!(host_against(&said[..end]) < 9);
         }
         for index in 0..said.len() {
             for flip in [1, 0x80, 0xff] {
@@ -181,15 +308,15 @@ mod tests {
         };
         let mut bytes = Vec::new();
         put(&mut bytes, &FromWorker::Ready(Ready { version: VERSION, report: Report::default() }));
-        for number in 1..=8 {
+        for number in 1..=9 {
             put(&mut bytes, &FromWorker::Progress(most));
-            let (result, output) = (Outcome::Value(Flat(Value::None)), String::new());
+            let (result, output) = (Outcome::Value(Flat::packed(Value::None)), String::new());
             put(
                 &mut bytes,
                 &FromWorker::Done(Box::new(Done { number, result, usage: most, output, last: false, left: false })),
             );
         }
-        assert_eq!(host_against(&bytes), 8);
+        assert_eq!(host_against(&bytes), 9);
     }
 
     #[test]

@@ -32,8 +32,6 @@ pub(crate) struct Provided {
 impl SandboxBuilder {
     /// Lets scripts import a module of the host's own. Clones of one [`HostModule`] can be given to many sandboxes.
     ///
-    /// A worker process gets its constants by value, so it can have no host objects among them, and nothing to await.
-    ///
     /// ```
     /// use pycage::{HostModule, Sandbox};
     ///

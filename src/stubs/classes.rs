@@ -24,7 +24,7 @@ impl Classes {
         if let Some((_, name)) = self.known.iter().find(|(known, _)| Arc::ptr_eq(known, table) || known.same(table)) {
             return name.clone();
         }
-        let own = if python::is_identifier(table.type_name) { table.type_name } else { "HostObject" };
+        let own = if python::is_identifier(&table.type_name) { &*table.type_name } else { "HostObject" };
         let mut name = own.to_owned();
         let mut number = 2;
         while self.taken.contains(&name) || self.known.iter().any(|(_, other)| *other == name) {

@@ -129,7 +129,7 @@ impl fmt::Display for TypeHint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.parts.iter().try_for_each(|part| match part {
             Part::Text(part) => f.write_str(part),
-            Part::Object(table) => f.write_str(table.type_name),
+            Part::Object(table) => f.write_str(&table.type_name),
         })
     }
 }

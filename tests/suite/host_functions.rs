@@ -1,8 +1,10 @@
 //! Functions of the host: their arguments, their errors, what they know of the call, and callbacks.
 
+use crate::in_both_rings;
+use crate::support::Ring;
 use pycage::{
     Budget, CallContext, Callback, Error, ExceptionType, Handle, HostObject, Kwargs, Limit, Members, OrDefault, Raise,
-    Rest, Runner, Sandbox, Value,
+    Rest, Sandbox, Value,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,9 +20,8 @@ fn fails(sandbox: &mut Sandbox, source: &str, type_name: &str, message: &str) {
     }
 }
 
-#[test]
-fn arguments_by_position_and_keyword() {
-    let mut sandbox = Sandbox::new().unwrap();
+fn arguments_by_position_and_keyword(ring: Ring) {
+    let mut sandbox = ring.sandbox();
     sandbox.function("none", || 1).unwrap();
     sandbox
         .function("eight", |a: i64, b: &str, c: f64, d: bool, e: Vec<i64>, f: (i64, i64), g: &str, h: Value| {
@@ -84,9 +85,8 @@ impl std::fmt::Display for NoTile {
 
 impl std::error::Error for NoTile {}
 
-#[test]
-fn errors_keep_their_type_at_the_far_end() {
-    let mut sandbox = Sandbox::new().unwrap();
+fn errors_keep_their_type_at_the_far_end(ring: Ring) {
+    let mut sandbox = ring.sandbox();
     sandbox.function("tile", |at: i64| -> Result<i64, NoTile> { Err(NoTile(at)) }).unwrap();
     sandbox
         .function("lookup", |at: i64| -> Result<i64, Raise> { Err(Raise::new(ExceptionType::IndexError, NoTile(at))) })
@@ -105,16 +105,14 @@ fn errors_keep_their_type_at_the_far_end() {
     assert!(exception.host_error.is_none());
 }
 
-#[test]
-fn panics_are_contained() {
+fn panics_are_contained(ring: Ring) {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
             panic!("dropped");
         }
     }
-    let runner = Runner::new().unwrap();
-    let mut sandbox = Sandbox::builder().runner(&runner).build().unwrap();
+    let mut sandbox = ring.sandbox();
     let bomb = Bomb;
     sandbox
         .function("boom", move |how: i64| match how {
@@ -132,12 +130,10 @@ fn panics_are_contained() {
     // The closure goes, and what it holds panics.
     sandbox.exec("boom = None").unwrap();
     assert_eq!(sandbox.eval::<i64>("1 + 1").unwrap(), 2);
-    assert!(runner.is_alive());
 }
 
-#[test]
-fn the_context_tells_of_the_call() {
-    let mut sandbox = Sandbox::builder().data(vec![7_u8]).build().unwrap();
+fn the_context_tells_of_the_call(ring: Ring) {
+    let mut sandbox = ring.builder().data(vec![7_u8]).build().unwrap();
     sandbox.function("data", |context: CallContext| context.data::<Vec<u8>>().cloned()).unwrap();
     sandbox.function("wrong", |context: CallContext| context.data::<String>().is_none()).unwrap();
     sandbox
@@ -159,9 +155,8 @@ fn the_context_tells_of_the_call() {
     assert!(matches!(sandbox.exec("stop()\nwhile True: pass"), Err(Error::Cancelled(_))));
 }
 
-#[test]
-fn time_in_the_host_is_the_hosts_and_a_callbacks_is_the_scripts() {
-    let mut sandbox = Sandbox::new().unwrap();
+fn time_in_the_host_is_the_hosts_and_a_callbacks_is_the_scripts(ring: Ring) {
+    let mut sandbox = ring.sandbox();
     sandbox.function("nap", || std::thread::sleep(Duration::from_millis(150))).unwrap();
     sandbox
         .function("through", |context: CallContext, f: Callback| -> Result<(), Error> {
@@ -177,8 +172,8 @@ fn time_in_the_host_is_the_hosts_and_a_callbacks_is_the_scripts() {
     assert!(matches!(error, Error::Budget(ref stop) if stop.limit == Limit::Time), "{error:?}");
 }
 
-fn with_callbacks() -> Sandbox {
-    let mut sandbox = Sandbox::new().unwrap();
+fn with_callbacks(ring: Ring) -> Sandbox {
+    let mut sandbox = ring.sandbox();
     sandbox
         .function("apply", |context: CallContext, f: Callback, args: Rest| -> Result<Value, Error> {
             context.call(&f, args.0)
@@ -188,9 +183,8 @@ fn with_callbacks() -> Sandbox {
     sandbox
 }
 
-#[test]
-fn callbacks_are_called_and_metered() {
-    let mut sandbox = with_callbacks();
+fn callbacks_are_called_and_metered(ring: Ring) {
+    let mut sandbox = with_callbacks(ring);
     assert_eq!(sandbox.eval::<i64>("apply(lambda a, b: a * b, 6, 7)").unwrap(), 42);
     assert_eq!(sandbox.eval::<i64>("apply(len, [1, 2])").unwrap(), 2);
     assert_eq!(
@@ -210,9 +204,8 @@ fn callbacks_are_called_and_metered() {
     assert_eq!((through.instructions, through.native_steps), (again.instructions, again.native_steps));
 }
 
-#[test]
-fn a_callbacks_exception_is_the_scripts_own() {
-    let mut sandbox = with_callbacks();
+fn a_callbacks_exception_is_the_scripts_own(ring: Ring) {
+    let mut sandbox = with_callbacks(ring);
     let source = "
 class Mine(Exception): pass
 kept = Mine('x')
@@ -230,9 +223,8 @@ same";
 }
 
 /// Whatever the host makes of the error, nothing of the script runs on.
-#[test]
-fn a_stop_passes_through_callbacks() {
-    let mut sandbox = with_callbacks();
+fn a_stop_passes_through_callbacks(ring: Ring) {
+    let mut sandbox = with_callbacks(ring);
     sandbox
         .exec("log = []\ndef spin():\n    try:\n        while True: pass\n    finally:\n        log.append(1)")
         .unwrap();
@@ -246,9 +238,8 @@ fn a_stop_passes_through_callbacks() {
     assert!(matches!(error, Error::Budget(ref stop) if stop.limit == Limit::Memory), "{error:?}");
 }
 
-#[test]
-fn recursion_between_script_and_host_is_bounded() {
-    let mut sandbox = with_callbacks();
+fn recursion_between_script_and_host_is_bounded(ring: Ring) {
+    let mut sandbox = with_callbacks(ring);
     sandbox.exec("depth = 0\ndef down():\n    global depth\n    depth += 1\n    return apply(down)").unwrap();
     let started = Instant::now();
     let error = sandbox.eval_with::<Value>("down()", Budget::default().recursion(10_000)).unwrap_err();
@@ -259,9 +250,8 @@ fn recursion_between_script_and_host_is_bounded() {
     assert_eq!(sandbox.eval::<i64>("apply(lambda: 3)").unwrap(), 3);
 }
 
-#[test]
-fn callbacks_are_kept_released_and_refused_elsewhere() {
-    let mut sandbox = Sandbox::new().unwrap();
+fn callbacks_are_kept_released_and_refused_elsewhere(ring: Ring) {
+    let mut sandbox = ring.sandbox();
     let kept: Arc<Mutex<Vec<Callback>>> = Arc::default();
     let list = kept.clone();
     sandbox.function("keep", move |f: Callback| list.lock().unwrap().push(f)).unwrap();
@@ -271,7 +261,7 @@ fn callbacks_are_kept_released_and_refused_elsewhere() {
     // It goes back in as what it was.
     sandbox.set("g", f.clone()).unwrap();
     assert_eq!(sandbox.eval::<i64>("g(5)").unwrap(), 6);
-    let mut other = with_callbacks();
+    let mut other = with_callbacks(ring);
     assert!(matches!(other.call_function::<i64>(&f, (1,)), Err(Error::Conversion(_))));
     assert!(matches!(other.set("g", f.clone()), Err(Error::Conversion(_))));
     // Memory that a callback keeps is given back once the host lets go.
@@ -289,9 +279,8 @@ fn callbacks_are_kept_released_and_refused_elsewhere() {
     assert_eq!(other.eval::<i64>("apply(lambda: 1)").unwrap(), 1);
 }
 
-#[test]
-fn host_calls_are_counted_and_capped() {
-    let mut sandbox = Sandbox::new().unwrap();
+fn host_calls_are_counted_and_capped(ring: Ring) {
+    let mut sandbox = ring.sandbox();
     let calls = Arc::new(AtomicU64::new(0));
     let seen = calls.clone();
     sandbox.function("tick", move || seen.fetch_add(1, Ordering::Relaxed)).unwrap();
@@ -300,10 +289,9 @@ fn host_calls_are_counted_and_capped() {
     assert_eq!(calls.load(Ordering::Relaxed), 100);
 }
 
-#[test]
-fn huge_values_do_not_cross() {
+fn huge_values_do_not_cross(ring: Ring) {
     let limits = pycage::ValueLimits::default().items(1000).bytes(10_000).depth(10);
-    let mut sandbox = Sandbox::builder().policy(pycage::Policy::default().value_limits(limits)).build().unwrap();
+    let mut sandbox = ring.builder().policy(pycage::Policy::default().value_limits(limits)).build().unwrap();
     sandbox.function("take", |text: &str| text.len()).unwrap();
     sandbox.function("take_two", |a: String, b: String| a.len() + b.len()).unwrap();
     sandbox.function("take_any", |_: Value| ()).unwrap();
@@ -325,14 +313,13 @@ impl HostObject for Thing {
     fn members(_: &mut Members<Self>) {}
 }
 
-#[test]
-fn objects_are_told_apart_as_arguments() {
+fn objects_are_told_apart_as_arguments(ring: Ring) {
     struct Other;
     impl HostObject for Other {
         const NAME: &'static str = "Other";
         fn members(_: &mut Members<Self>) {}
     }
-    let mut sandbox = Sandbox::new().unwrap();
+    let mut sandbox = ring.sandbox();
     sandbox.set("thing", Handle::new(Thing)).unwrap();
     sandbox.set("other", Handle::new(Other)).unwrap();
     sandbox.function("take", |_: Handle<Thing>| true).unwrap();
@@ -344,4 +331,20 @@ fn objects_are_told_apart_as_arguments() {
     );
     fails(&mut sandbox, "take(other)", "TypeError", "expected Thing, got Other");
     fails(&mut sandbox, "take(5)", "TypeError", "expected Thing, got int");
+}
+
+in_both_rings! {
+    arguments_by_position_and_keyword
+    errors_keep_their_type_at_the_far_end
+    panics_are_contained
+    the_context_tells_of_the_call
+    time_in_the_host_is_the_hosts_and_a_callbacks_is_the_scripts
+    callbacks_are_called_and_metered
+    a_callbacks_exception_is_the_scripts_own
+    a_stop_passes_through_callbacks
+    recursion_between_script_and_host_is_bounded
+    callbacks_are_kept_released_and_refused_elsewhere
+    host_calls_are_counted_and_capped
+    huge_values_do_not_cross
+    objects_are_told_apart_as_arguments
 }

@@ -1,6 +1,8 @@
 //! Modules of the host that scripts import.
 
+use crate::in_both_rings;
 use crate::process::sandbox as worker;
+use crate::support::Ring;
 use pycage::{
     Budget, Error, Handle, HostModule, HostObject, Kwargs, Members, Policy, Progress, Runner, Sandbox, SandboxBuilder,
     Value,
@@ -96,8 +98,7 @@ fn a_worker_has_the_same_module() {
     assert!(matches!(worker(&pool).exec("import game"), Err(Error::Rejected(_))));
 }
 
-#[test]
-fn each_sandbox_has_constants_of_its_own_and_shares_functions_and_objects() {
+fn each_sandbox_has_constants_of_its_own_and_shares_functions_and_objects(ring: Ring) {
     let calls = Arc::new(AtomicI64::new(0));
     let count = calls.clone();
     let purse = Handle::new(Purse(7));
@@ -105,8 +106,7 @@ fn each_sandbox_has_constants_of_its_own_and_shares_functions_and_objects() {
         .constant("names", ["orc"])
         .constant("purse", purse.clone())
         .function("count", move || count.fetch_add(1, Ordering::Relaxed) + 1);
-    let runner = Runner::new().unwrap();
-    let build = || Sandbox::builder().runner(&runner).module(module.clone()).build().unwrap();
+    let build = || ring.builder().module(module.clone()).build().unwrap();
     let (mut first, mut second) = (build(), build());
     first.exec("import shared\nshared.names.append('elf')\nshared.purse.gold += 1\nshared.count()").unwrap();
     assert_eq!(first.eval::<i64>("len(shared.names)").unwrap(), 2);
@@ -196,8 +196,6 @@ fn what_no_script_could_use_is_refused() {
     refused(builder().module(HostModule::new("kit").constant("f", vec![function])), "'f' holds a function");
 
     let pool = crate::process::pool();
-    let purse = HostModule::new("kit").constant("purse", Handle::new(Purse(1)));
-    refused(builder().pool(&pool).module(purse), "the constant kit.purse");
     let fetch = |url: String| async move { Ok::<_, String>(url) };
     let kit = HostModule::new("kit").async_function("fetch", fetch);
     refused(builder().pool(&pool).module(kit), "kit.fetch is an async function of the host");
@@ -211,4 +209,8 @@ fn a_module_of_the_host_stands_for_one_that_is_not_granted() {
     let mut sandbox = Sandbox::builder().policy(policy).module(math).build().unwrap();
     assert_eq!(sandbox.eval::<i64>("import math\nmath.pi").unwrap(), 3);
     assert_eq!(sandbox.eval::<f64>("import statistics\nstatistics.stdev([1, 2, 3])").unwrap(), 1.0);
+}
+
+in_both_rings! {
+    each_sandbox_has_constants_of_its_own_and_shares_functions_and_objects
 }

@@ -1,8 +1,10 @@
 //! Objects of the host: their members, what cannot be reached through them, and what is lent for a scope.
 
+use crate::in_both_rings;
+use crate::support::Ring;
 use pycage::{
-    Budget, CallContext, Callback, Error, ExceptionType, Handle, HostObject, Kwargs, Limit, Members, Raise, Runner,
-    Sandbox, Value,
+    Budget, CallContext, Callback, Error, ExceptionType, Handle, HostObject, Kwargs, Limit, Members, Raise, Sandbox,
+    Value,
 };
 use std::cmp::Ordering;
 use std::sync::mpsc;
@@ -79,8 +81,8 @@ impl HostObject for Bare {
     }
 }
 
-fn with_bag() -> (Sandbox, Handle<Bag>) {
-    let mut sandbox = Sandbox::new().unwrap();
+fn with_bag(ring: Ring) -> (Sandbox, Handle<Bag>) {
+    let mut sandbox = ring.sandbox();
     let bag = Bag::of(&[1, 2, 3]);
     sandbox.set("bag", bag.clone()).unwrap();
     sandbox.set("bare", Handle::new(Bare)).unwrap();
@@ -94,9 +96,8 @@ fn raised(sandbox: &mut Sandbox, source: &str) -> (String, String) {
     }
 }
 
-#[test]
-fn members_do_what_they_say() {
-    let (mut sandbox, bag) = with_bag();
+fn members_do_what_they_say(ring: Ring) {
+    let (mut sandbox, bag) = with_bag(ring);
     for (source, shown) in [
         ("bag.size", "3"),
         ("bag.label", "'bag'"),
@@ -143,9 +144,8 @@ fn members_do_what_they_say() {
     assert_eq!(bag.borrow().unwrap().items, [4, 6, 8, 1]);
 }
 
-#[test]
-fn objects_are_the_same_wherever_they_come_from() {
-    let (mut sandbox, bag) = with_bag();
+fn objects_are_the_same_wherever_they_come_from(ring: Ring) {
+    let (mut sandbox, bag) = with_bag(ring);
     let other = Bag::of(&[1, 2, 4]);
     sandbox.set("again", bag.clone()).unwrap();
     sandbox.set("other", other).unwrap();
@@ -156,15 +156,14 @@ fn objects_are_the_same_wherever_they_come_from() {
     let Value::List(list) = sandbox.eval::<Value>("[bag, 1]").unwrap() else { panic!() };
     assert_eq!(list[0], Value::Object(bag.as_any().clone()));
     // Through the host, and only so, it reaches another sandbox.
-    let mut second = Sandbox::new().unwrap();
+    let mut second = ring.sandbox();
     second.set("bag", back).unwrap();
     second.exec("bag.add(9)").unwrap();
     assert_eq!(sandbox.eval::<i64>("bag[3]").unwrap(), 9);
 }
 
-#[test]
-fn what_is_wrong_raises() {
-    let (mut sandbox, _bag) = with_bag();
+fn what_is_wrong_raises(ring: Ring) {
+    let (mut sandbox, _bag) = with_bag(ring);
     for (source, type_name, message) in [
         ("bag.size = 5", "AttributeError", "cannot be set"),
         ("del bag.label", "AttributeError", "cannot be set or deleted"),
@@ -200,9 +199,8 @@ fn what_is_wrong_raises() {
     assert_eq!(sandbox.eval::<i64>("bag.sum()").unwrap(), 6);
 }
 
-#[test]
-fn a_use_within_a_use_is_refused() {
-    let (mut sandbox, bag) = with_bag();
+fn a_use_within_a_use_is_refused(ring: Ring) {
+    let (mut sandbox, bag) = with_bag(ring);
     let (type_name, text) = raised(&mut sandbox, "bag.each(lambda x: bag.sum())");
     assert_eq!((type_name.as_str(), text.contains("in use")), ("RuntimeError", true), "{text}");
     // A borrow of the host's, on its own thread, across a call.
@@ -214,8 +212,7 @@ fn a_use_within_a_use_is_refused() {
     assert_eq!(sandbox.eval::<i64>("bag.size").unwrap(), 3);
 }
 
-#[test]
-fn names_that_may_not_be_members() {
+fn names_that_may_not_be_members(ring: Ring) {
     struct Sly;
     impl HostObject for Sly {
         const NAME: &'static str = "Sly";
@@ -230,7 +227,7 @@ fn names_that_may_not_be_members() {
             members.method("gi_frame", |_: &Odd| 1);
         }
     }
-    let mut sandbox = Sandbox::new().unwrap();
+    let mut sandbox = ring.sandbox();
     assert!(
         matches!(sandbox.set("sly", Handle::new(Sly)), Err(Error::Conversion(ref e)) if e.message.contains("__class__"))
     );
@@ -297,8 +294,7 @@ const STATEMENTS: [&str; 6] = [
     "OBJ.__class__ = int\nfound = OBJ",
 ];
 
-#[test]
-fn nothing_unlisted_is_reachable() {
+fn nothing_unlisted_is_reachable(ring: Ring) {
     let setup = |sandbox: &mut Sandbox| {
         sandbox.set("bag", Bag::of(&[1, 2, 3])).unwrap();
         sandbox.function("func", |x: i64| x).unwrap();
@@ -309,7 +305,7 @@ fn nothing_unlisted_is_reachable() {
         for object in ["bag", "bag.add", "iter(bag)", "func"] {
             let source = source.replace("OBJ", object);
             for validated in [true, false] {
-                let mut sandbox = Sandbox::new().unwrap();
+                let mut sandbox = ring.sandbox();
                 setup(&mut sandbox);
                 let script = if validated {
                     sandbox.compile("s.py", &source)
@@ -332,8 +328,7 @@ fn nothing_unlisted_is_reachable() {
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-#[test]
-fn iteration_is_charged_and_stopped() {
+fn iteration_is_charged_and_stopped(ring: Ring) {
     struct Endless;
     impl HostObject for Endless {
         const NAME: &'static str = "Endless";
@@ -342,20 +337,19 @@ fn iteration_is_charged_and_stopped() {
         }
     }
     for source in ["for x in endless: pass", "sum(endless)", "list(endless)", "-1 in endless", "a, *b = endless"] {
-        let mut sandbox = Sandbox::new().unwrap();
+        let mut sandbox = ring.sandbox();
         sandbox.set("endless", Handle::new(Endless)).unwrap();
         let budget = Budget::default().instructions(20_000).memory(64 << 20).timeout(Duration::from_secs(60));
         let error = sandbox.exec_with(source, budget).unwrap_err();
         assert!(matches!(error, Error::Budget(ref stop) if stop.limit == Limit::Instructions), "{source}: {error:?}");
     }
-    let (mut sandbox, _bag) = with_bag();
+    let (mut sandbox, _bag) = with_bag(ring);
     let (_, one) = sandbox.eval_with::<Value>("sum(bag)", Budget::default()).unwrap();
     let (_, two) = sandbox.eval_with::<Value>("sum(bag)", Budget::default()).unwrap();
     assert_eq!((one.instructions, one.native_steps), (two.instructions, two.native_steps));
 }
 
-#[test]
-fn members_and_drops_that_panic_are_contained() {
+fn members_and_drops_that_panic_are_contained(ring: Ring) {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -373,8 +367,7 @@ fn members_and_drops_that_panic_are_contained() {
                 .iter(|_| (0..3_i64).map(|i| if i == 1 { panic!("iter") } else { i }));
         }
     }
-    let runner = Runner::new().unwrap();
-    let mut sandbox = Sandbox::builder().runner(&runner).build().unwrap();
+    let mut sandbox = ring.sandbox();
     sandbox.set("bomb", Handle::new(Bomb)).unwrap();
     for source in ["bomb.x", "len(bomb)", "bool(bomb)", "repr(bomb)", "hash(bomb)", "list(bomb)", "f'{bomb}'"] {
         let (type_name, text) = raised(&mut sandbox, source);
@@ -382,7 +375,6 @@ fn members_and_drops_that_panic_are_contained() {
     }
     sandbox.exec("bomb = None").unwrap();
     assert_eq!(sandbox.eval::<i64>("1 + 1").unwrap(), 2);
-    assert!(runner.is_alive());
 }
 
 /// Borrows from the host.
@@ -403,9 +395,8 @@ impl HostObject for Board<'_> {
     }
 }
 
-#[test]
-fn lent_objects_and_functions_end_with_their_scope() {
-    let mut sandbox = Sandbox::new().unwrap();
+fn lent_objects_and_functions_end_with_their_scope(ring: Ring) {
+    let mut sandbox = ring.sandbox();
     let mut cells = vec![1];
     let mut heard = Vec::new();
     let mut count = 0;
@@ -439,9 +430,8 @@ fn lent_objects_and_functions_end_with_their_scope() {
     assert_eq!(raised(&mut sandbox, "again.put(1)").0, "ReferenceError");
 }
 
-#[test]
-fn what_is_lent_does_not_call_back_and_is_taken_back_on_panics() {
-    let mut sandbox = Sandbox::new().unwrap();
+fn what_is_lent_does_not_call_back_and_is_taken_back_on_panics(ring: Ring) {
+    let mut sandbox = ring.sandbox();
     let mut cells = Vec::new();
     let mut board = Board { cells: &mut cells };
     sandbox.scope(|scope| {
@@ -466,12 +456,11 @@ fn what_is_lent_does_not_call_back_and_is_taken_back_on_panics() {
 }
 
 /// The end of a scope waits for a use that another thread has under way: the borrow is not used after it.
-#[test]
-fn the_end_of_a_scope_waits_for_a_use() {
+fn the_end_of_a_scope_waits_for_a_use(ring: Ring) {
     let mut cells = Vec::new();
     let mut board = Board { cells: &mut cells };
-    let mut sandbox = Sandbox::new().unwrap();
-    let mut other = Sandbox::builder().runner(&Runner::new().unwrap()).build().unwrap();
+    let mut sandbox = ring.sandbox();
+    let mut other = ring.alone();
     let (began, begins) = mpsc::channel();
     other.function("began", move || began.send(()).unwrap()).unwrap();
     let started = Instant::now();
@@ -487,4 +476,18 @@ fn the_end_of_a_scope_waits_for_a_use() {
     drop(cells);
     let came = thread.join().unwrap();
     assert!(matches!(came, Err(Error::Exception(ref e)) if e.type_name == "ReferenceError"), "{came:?}");
+}
+
+in_both_rings! {
+    members_do_what_they_say
+    objects_are_the_same_wherever_they_come_from
+    what_is_wrong_raises
+    a_use_within_a_use_is_refused
+    names_that_may_not_be_members
+    nothing_unlisted_is_reachable
+    iteration_is_charged_and_stopped
+    members_and_drops_that_panic_are_contained
+    lent_objects_and_functions_end_with_their_scope
+    what_is_lent_does_not_call_back_and_is_taken_back_on_panics
+    the_end_of_a_scope_waits_for_a_use
 }

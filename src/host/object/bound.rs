@@ -3,7 +3,7 @@
 use crate::host::function::split_keywords;
 use crate::host::gate;
 use crate::host::object::instance::ask;
-use crate::host::object::members::Items;
+use crate::host::object::members::{Items, Table};
 use crate::host::object::{AnyObject, Request};
 use crate::meter::fuel;
 use parking_lot::Mutex;
@@ -80,7 +80,7 @@ impl Representable for HostMethod {
 /// What a host object iterates over.
 #[pyclass(module = false, name = "host_iterator")]
 pub(super) struct HostIterator {
-    type_name: &'static str,
+    table: Arc<Table>,
     items: Mutex<Option<Items>>,
     /// One of those that the sandbox may have at a time.
     _place: Option<Arc<()>>,
@@ -94,7 +94,7 @@ impl Drop for HostIterator {
 
 impl fmt::Debug for HostIterator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<host iterator of {}>", self.type_name)
+        write!(f, "<host iterator of {}>", self.table.type_name)
     }
 }
 
@@ -105,8 +105,8 @@ impl PyPayload for HostIterator {
 }
 
 impl HostIterator {
-    pub(super) fn new(type_name: &'static str, items: Items, place: Option<Arc<()>>) -> Self {
-        HostIterator { type_name, items: Mutex::new(Some(items)), _place: place }
+    pub(super) fn new(table: Arc<Table>, items: Items, place: Option<Arc<()>>) -> Self {
+        HostIterator { table, items: Mutex::new(Some(items)), _place: place }
     }
 
     pub(super) fn into_object(self, vm: &VirtualMachine) -> PyObjectRef {
@@ -118,19 +118,19 @@ impl HostIterator {
     /// One step, which costs a native step.
     pub(super) fn next_item(&self, vm: &VirtualMachine) -> PyResult<Option<PyObjectRef>> {
         fuel::charge(1, vm)?;
-        let what = self.type_name;
+        let what = &self.table.type_name;
         let Some(mut items) = self.items.try_lock() else {
             return Err(vm.new_runtime_error(format!("the iterator of {what} is in use")));
         };
         let Some(iterator) = items.as_mut() else { return Ok(None) };
-        let next = gate::uncounted(&what, vm, || gate::on_the_hosts_side(vm, || iterator.next()));
+        let next = gate::uncounted(what, vm, || gate::on_the_hosts_side(vm, || iterator.next())?.transpose());
         // One that ended or panicked is not asked again.
         if !matches!(next, Ok(Some(_))) {
             gate::drop_quietly(items.take());
         }
         drop(items);
         match next? {
-            Some(value) => gate::answer_object(&value, &what, vm).map(Some),
+            Some(value) => gate::answer_object(&value, what, vm).map(Some),
             None => Ok(None),
         }
     }

@@ -10,8 +10,8 @@ use crate::host::failure::CallFailure;
 use crate::host::function::split_keywords;
 use crate::host::gate;
 use crate::host::object::bound::{HostIterator, HostMethod};
-use crate::host::object::members::{Items, Kind, Operator};
-use crate::host::object::slot::{Held, Unavailable};
+use crate::host::object::members::{Kind, Operator};
+use crate::host::object::slot::Held;
 use crate::host::object::{AnyObject, Body, Request};
 use crate::host::scope_state;
 use crate::value::Value;
@@ -72,8 +72,8 @@ impl HostInstance {
         &self.shared
     }
 
-    fn name(&self) -> &'static str {
-        self.shared.inner.table.type_name
+    fn name(&self) -> &str {
+        self.shared.type_name()
     }
 
     fn has(&self, operator: Operator) -> bool {
@@ -139,24 +139,14 @@ impl HostInstance {
         }
         // What is iterated over is the host's, in memory too: a script that keeps iterators would pile it up.
         let place = scope_state::current().map(|state| state.iterators.clone());
-        if place.as_ref().is_some_and(|place| Arc::strong_count(place) > MAX_ITERATORS) {
+        // Beside those of the iterators there are the sandbox's own and this one.
+        if place.as_ref().is_some_and(|place| Arc::strong_count(place) >= MAX_ITERATORS + 2) {
             return Err(vm.new_runtime_error(format!("more than {MAX_ITERATORS} iterators of host objects at a time")));
         }
-        let mut gone = None;
-        let items: PyResult<Option<Items>> = gate::enter(&self.name(), vm, || {
-            let mut args = Arguments::new(&[], &[], &[], &[], vm);
-            match lock(&self.shared, vm) {
-                Ok(mut body) => body.items(&mut args).map(Some),
-                Err(why) => {
-                    gone = Some(why);
-                    Ok(None)
-                }
-            }
-        });
-        match (items?, gone) {
-            (Some(items), _) => Ok(HostIterator::new(self.name(), items, place)),
-            (None, why) => Err(unavailable(why.unwrap_or(Unavailable::Gone), self.name(), vm)),
-        }
+        let items = gate::enter(&self.name(), vm, || {
+            lock(&self.shared, vm)?.items(&mut Arguments::new(&[], &[], &[], &[], vm))
+        })?;
+        Ok(HostIterator::new(self.shared.inner.table.clone(), items, place))
     }
 }
 
@@ -170,35 +160,14 @@ pub(super) fn ask(
     values: &[PyObjectRef],
     vm: &VirtualMachine,
 ) -> PyResult<Value> {
-    let mut gone = None;
-    let answer = gate::enter(&what, vm, || match lock(object, vm) {
-        Ok(mut body) => body.perform(request, &mut Arguments::new(positional, names, values, &[], vm)),
-        Err(why) => {
-            gone = Some(why);
-            Ok(Value::None)
-        }
-    })?;
-    match gone {
-        None => Ok(answer),
-        Some(why) => Err(unavailable(why, object.inner.table.type_name, vm)),
-    }
+    gate::enter(&what, vm, || {
+        lock(object, vm)?.perform(request, &mut Arguments::new(positional, names, values, &[], vm))
+    })
 }
 
 /// Uses the object. Waiting for another thread is done on the host's time.
-fn lock<'a>(object: &'a AnyObject, vm: &VirtualMachine) -> Result<Held<'a, Box<dyn Body>>, Unavailable> {
-    object.inner.body.lock(|free| matches!(gate::on_the_hosts_side(vm, free), Ok::<_, CallFailure>(true)))
-}
-
-#[cold]
-fn unavailable(why: Unavailable, type_name: &str, vm: &VirtualMachine) -> PyBaseExceptionRef {
-    let message = why.message(type_name);
-    match why {
-        Unavailable::InUse => vm.new_runtime_error(message),
-        Unavailable::Gone => {
-            let class = vm.ctx.exceptions.reference_error.to_owned();
-            vm.new_exception(class, vec![vm.ctx.new_str(message).into()])
-        }
-    }
+fn lock<'a>(object: &'a AnyObject, vm: &VirtualMachine) -> Result<Held<'a, Box<dyn Body>>, CallFailure> {
+    object.usable(|free| matches!(gate::on_the_hosts_side(vm, free), Ok::<_, CallFailure>(true)))
 }
 
 #[pyclass(

@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub(crate) type Erased<T> = Box<dyn Fn(&mut T, &mut Arguments<'_>) -> Result<Value, CallFailure> + Send + Sync>;
 
 /// What a host object iterates over, without its types.
-pub(crate) type Items = Box<dyn Iterator<Item = Value> + Send>;
+pub(crate) type Items = Box<dyn Iterator<Item = Result<Value, CallFailure>> + Send>;
 
 type ErasedIter<T> = Box<dyn Fn(&mut T, &mut Arguments<'_>) -> Result<Items, CallFailure> + Send + Sync>;
 
@@ -58,6 +58,7 @@ pub struct Members<T> {
 
 /// What a script does with an object other than by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Operator {
     Len,
     Index,
@@ -383,7 +384,7 @@ impl<T> Members<T> {
     {
         self.describe_operator(Operator::Iter, || Signature::answering(<I::Item as IntoValue>::type_hint()));
         self.iter = Some(Box::new(move |this, args| {
-            args.run(|| -> Items { Box::new(iter(this).into_iter().map(IntoValue::into_value)) })
+            args.run(|| -> Items { Box::new(iter(this).into_iter().map(|item| Ok(item.into_value()))) })
         }));
         self
     }
@@ -565,7 +566,13 @@ impl<T> Members<T> {
         if self.iter.is_some() {
             operators.push(Operator::Iter);
         }
-        Table { type_name: T::NAME, named, operators, problem: self.problem.clone(), describe: Self::describe_type }
+        Table {
+            type_name: T::NAME.into(),
+            named,
+            operators,
+            problem: self.problem.clone(),
+            describe: Self::describe_type,
+        }
     }
 }
 
@@ -583,6 +590,7 @@ fn answer<A: IntoAnswer>(args: &Arguments<'_>, f: impl FnOnce() -> A) -> Result<
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "process", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Kind {
     Method,
     Field,
@@ -592,14 +600,26 @@ pub(crate) enum Kind {
 /// What there is to an object, without its types.
 #[derive(Debug)]
 pub(crate) struct Table {
-    pub(crate) type_name: &'static str,
-    named: HashMap<String, Kind>,
-    operators: Vec<Operator>,
+    pub(crate) type_name: Cow<'static, str>,
+    pub(crate) named: HashMap<String, Kind>,
+    pub(crate) operators: Vec<Operator>,
     pub(crate) problem: Option<String>,
     pub(crate) describe: fn() -> Description,
 }
 
 impl Table {
+    /// Of a type whose members another process knows: none is listed yet.
+    #[cfg(feature = "process")]
+    pub(crate) fn of_another_process(type_name: impl Into<Cow<'static, str>>) -> Table {
+        Table {
+            type_name: type_name.into(),
+            named: HashMap::new(),
+            operators: Vec::new(),
+            problem: None,
+            describe: Description::default,
+        }
+    }
+
     pub(crate) fn kind(&self, name: &str) -> Option<Kind> {
         self.named.get(name).copied()
     }
@@ -610,8 +630,9 @@ impl Table {
 
     /// Whether it is the table of the same type, as far as a script can tell: one that is lent has a table each time.
     pub(crate) fn same(&self, other: &Table) -> bool {
-        let shape = |table: &Table| (table.type_name, table.named.len(), table.operators.len());
-        shape(self) == shape(other)
+        let shape = |table: &Table| (table.named.len(), table.operators.len());
+        self.type_name == other.type_name
+            && shape(self) == shape(other)
             && self.named.iter().all(|(name, kind)| other.kind(name) == Some(*kind))
             && self.operators.iter().all(|operator| other.has(*operator))
     }

@@ -15,7 +15,7 @@ pub(crate) use instance::HostInstance;
 
 use crate::error::ConversionError;
 use crate::host::args::Arguments;
-use crate::host::failure::CallFailure;
+use crate::host::failure::{CallFailure, ExceptionType, Raise};
 use crate::stubs::hint::TypeHint;
 use crate::value::{FromValue, IntoValue, Value};
 use members::{Class, Items, Members, Operator, Table};
@@ -315,6 +315,28 @@ impl AnyObject {
         AnyObject { inner: Arc::new(Inner { id, table, type_id, body: Slot::new(body) }) }
     }
 
+    /// What stands in this process for an object of another one, which tells it from others by `id`.
+    #[cfg(feature = "process")]
+    pub(crate) fn standing_for(id: u64, table: Arc<Table>, body: Box<dyn Body>) -> Self {
+        AnyObject { inner: Arc::new(Inner { id, table, type_id: None, body: Slot::new(body) }) }
+    }
+
+    /// A number from a frame that is still to be looked up: an object without members, and without a body.
+    #[cfg(feature = "process")]
+    pub(crate) fn unopened(id: u64) -> Self {
+        static NOTHING: LazyLock<Arc<Table>> = LazyLock::new(|| Arc::new(Table::of_another_process("object")));
+        AnyObject { inner: Arc::new(Inner { id, table: NOTHING.clone(), type_id: None, body: Slot::empty() }) }
+    }
+
+    /// Uses it, or says to the script why that cannot be. `wait` is asked to do the waiting, where there is some to do.
+    #[inline]
+    pub(crate) fn usable(
+        &self,
+        wait: impl FnOnce(&dyn Fn() -> bool) -> bool,
+    ) -> Result<Held<'_, Box<dyn Body>>, CallFailure> {
+        self.inner.body.lock(wait).map_err(|why| why.failure(self.type_name()))
+    }
+
     /// The name of its type.
     ///
     /// ```
@@ -324,7 +346,7 @@ impl AnyObject {
     /// assert_eq!(Handle::new(Door(true)).as_any().type_name(), "Door");
     /// ```
     pub fn type_name(&self) -> &str {
-        self.inner.table.type_name
+        &self.inner.table.type_name
     }
 
     /// The handle by its type.
@@ -478,11 +500,19 @@ fn class_of<T: HostObject + 'static>() -> Arc<Class<T>> {
 }
 
 impl Unavailable {
-    /// For the script's exception.
-    pub(crate) fn message(self, type_name: &str) -> String {
-        match self {
-            Unavailable::InUse => format!("the {type_name} is in use: a member of it runs, or the host works with it"),
-            Unavailable::Gone => format!("the {type_name} was lent for a scope of the host's, which has ended"),
-        }
+    /// For the script that asked. `what` is the type of an object, or what else was lent.
+    #[cold]
+    pub(crate) fn failure(self, what: &str) -> CallFailure {
+        let raise = match self {
+            Unavailable::InUse => Raise::new(
+                ExceptionType::RuntimeError,
+                format!("the {what} is in use: a member of it runs, or the host works with it"),
+            ),
+            Unavailable::Gone => Raise::new(
+                ExceptionType::ReferenceError,
+                format!("the {what} was lent for a scope of the host's, which has ended"),
+            ),
+        };
+        CallFailure::Failed(Arc::new(raise))
     }
 }

@@ -32,6 +32,12 @@ impl<X> Slot<X> {
         Slot { holder: AtomicUsize::new(0), revoked: AtomicBool::new(false), content: Mutex::new(Some(content)) }
     }
 
+    /// Of which the content is gone.
+    #[cfg(feature = "process")]
+    pub(crate) fn empty() -> Self {
+        Slot { holder: AtomicUsize::new(0), revoked: AtomicBool::new(true), content: Mutex::new(None) }
+    }
+
     /// Uses the content, alone. `wait` is asked to do the waiting, where there is some to do.
     #[inline]
     pub(crate) fn lock(&self, wait: impl FnOnce(&dyn Fn() -> bool) -> bool) -> Result<Held<'_, X>, Unavailable> {

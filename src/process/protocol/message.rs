@@ -5,6 +5,7 @@ use super::outcome::Outcome;
 use super::value::Flat;
 use crate::budget::Budget;
 use crate::host::failure::ExceptionType;
+use crate::host::object::members::{Kind, Operator};
 use crate::policy::Policy;
 use crate::process::jail::{JailSpec, Report};
 use crate::usage::Usage;
@@ -64,13 +65,17 @@ messages! {
         /// Do this in the sandbox.
         Call(Box<Call>) = 3, MAX_FRAME;
         /// What a host function answered.
-        Answer(HostAnswer) = 4, MAX_FRAME;
+        Answer(Turn<HostAnswer>) = 4, MAX_FRAME;
         /// What the host's hook says to a checkpoint.
-        Verdict(Verdict) = 5, SMALL + (64 << 10);
+        Verdict(Turn<Verdict>) = 5, SMALL + (64 << 10);
         /// Stop the call of this number.
         Cancel(u64) = 6, SMALL;
         /// The sandbox ends.
         Close(()) = 7, SMALL;
+        /// Which objects and callables there are and are no more, said before a frame that has some in it.
+        Handles(WireHandles) = 8, MAX_FRAME;
+        /// A host function that the worker waits for calls the script back.
+        CallBack(Turn<CallBack>) = 9, MAX_FRAME;
     }
 }
 
@@ -89,6 +94,10 @@ messages! {
         Checkpoint(Usage) = 5, SMALL;
         /// The sandbox has ended.
         Closed(()) = 6, SMALL;
+        /// What of the host's the script has let go of, said before the host's next turn.
+        Released(Released) = 7, MAX_FRAME;
+        /// What a call back came to.
+        CalledBack(Box<Outcome>) = 8, MAX_FRAME;
     }
 }
 
@@ -102,6 +111,49 @@ pub(crate) struct Start {
 pub(crate) struct Ready {
     pub version: u32,
     pub report: Report,
+}
+
+/// What changes in the list of what values may stand for.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct WireHandles {
+    /// Types of objects, numbered from 0 on in the order in which they are told.
+    pub types: Vec<WireType>,
+    /// Objects that the worker does not know yet, each with the number of its type.
+    pub objects: Vec<(u64, u32)>,
+    /// Callables that the host has let go of.
+    pub forget: Vec<u64>,
+}
+
+/// What there is to objects of a type.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct WireType {
+    pub name: String,
+    pub named: Vec<(String, Kind)>,
+    pub operators: Vec<Operator>,
+    pub problem: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Released {
+    pub objects: Vec<u64>,
+    pub iterators: Vec<u64>,
+    pub functions: Vec<u32>,
+}
+
+/// What the host says at the end of its turn.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Turn<T> {
+    /// For how long the host's own code ran. The rest of the wait is the script's time: so count both, and the script is
+    /// stopped by its own limit before the host gives the worker up.
+    pub took: Duration,
+    pub said: T,
+}
+
+/// A call of the callable of that key.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct CallBack {
+    pub key: u64,
+    pub args: Vec<Flat>,
 }
 
 /// What a sandbox starts with.
@@ -159,6 +211,8 @@ pub(crate) enum WireOp {
         name: String,
         args: Vec<Flat>,
     },
+    /// Calls the callable of that key.
+    CallFunction(u64, Vec<Flat>),
     Get(String),
     Set(String, Flat),
     Snapshot,
@@ -205,9 +259,9 @@ pub(crate) struct WireScript {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Done {
+pub(crate) struct Done<V = Flat> {
     pub number: u64,
-    pub result: Outcome,
+    pub result: Outcome<V>,
     pub usage: Usage,
     pub output: String,
     /// The worker cannot go on: its interpreter panicked.
@@ -216,16 +270,54 @@ pub(crate) struct Done {
     pub left: bool,
 }
 
+impl<V> Done<V> {
+    /// The same, with other values.
+    pub(crate) fn map<W, E>(self, f: impl FnMut(V) -> Result<W, E>) -> Result<Done<W>, E> {
+        let Done { number, result, usage, output, last, left } = self;
+        Ok(Done { number, result: result.map(f)?, usage, output, last, left })
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct HostCall {
-    pub function: u32,
+    /// What the run has cost so far.
+    pub usage: Usage,
+    /// What is left to it of instructions, and of milliseconds.
+    pub left: (u64, u64),
+    pub asked: Asked,
     pub args: Vec<Flat>,
     pub keywords: Vec<(String, Flat)>,
+}
+
+/// What is asked of the host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Asked {
+    /// The function of this number.
+    Function(u32),
+    /// The object of this number, to perform something.
+    Object(u64, WireRequest),
+    /// The object of this number, for an iterator.
+    Items(u64),
+    /// The iterator of this number, for its next item. This is no call of its own.
+    Next(u64),
+}
+
+/// What is asked of an object.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum WireRequest {
+    Method(String),
+    Read(String),
+    Set(String),
+    Operator(Operator),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum HostAnswer {
     Value(Flat),
+    /// The iterator of this number.
+    Items(u64),
+    /// There is no next item.
+    End,
     /// The arguments are not what it takes.
     Arguments(String),
     Failed(HostFailure),
@@ -237,6 +329,10 @@ pub(crate) enum HostAnswer {
 pub(crate) struct HostFailure {
     pub message: String,
     pub error: u32,
+    /// Which exception of the script it is, if it is one that a call back let through.
+    pub serial: Option<u64>,
+    /// Whether that exception was an error of the host's before.
+    pub own: bool,
     /// What it is to be in the script.
     pub exception: ExceptionType,
 }

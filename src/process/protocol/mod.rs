@@ -21,4 +21,4 @@ pub(crate) mod outcome;
 pub(crate) mod value;
 
 /// The version in the first frames. Host and worker must be of the same.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;

@@ -15,10 +15,10 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// What a call came to.
+/// What a call came to, with values as they stand in frames, or as one side knows them.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Outcome {
-    Value(Flat),
+pub(crate) enum Outcome<V = Flat> {
+    Value(V),
     Syntax {
         message: String,
         file: String,
@@ -31,6 +31,8 @@ pub(crate) enum Outcome {
         message: String,
         traceback: Vec<TraceEntry>,
         host_error: Option<u32>,
+        /// Where the worker keeps the exception, if a call back let it through.
+        serial: Option<u64>,
     },
     Budget {
         limit: Limit,
@@ -50,7 +52,7 @@ pub(crate) enum Outcome {
     /// A task's slice is used up.
     Paused,
     /// A task waits for what it has asked the host by that name.
-    Awaiting(String, Vec<Flat>),
+    Awaiting(String, Vec<V>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -64,11 +66,41 @@ pub(crate) struct WireRejection {
     limit: Option<(u64, u64)>,
 }
 
-impl Outcome {
+impl<V> Outcome<V> {
+    /// The same, with other values.
+    pub(crate) fn map<W, E>(self, mut f: impl FnMut(V) -> Result<W, E>) -> Result<Outcome<W>, E> {
+        Ok(match self {
+            Outcome::Value(value) => Outcome::Value(f(value)?),
+            Outcome::Awaiting(name, args) => {
+                Outcome::Awaiting(name, args.into_iter().map(f).collect::<Result<_, _>>()?)
+            }
+            Outcome::Syntax { message, file, line, column } => Outcome::Syntax { message, file, line, column },
+            Outcome::Rejected(rejection) => Outcome::Rejected(rejection),
+            Outcome::Exception { type_name, message, traceback, host_error, serial } => {
+                Outcome::Exception { type_name, message, traceback, host_error, serial }
+            }
+            Outcome::Budget { limit, allowed, used, traceback } => Outcome::Budget { limit, allowed, used, traceback },
+            Outcome::Cancelled => Outcome::Cancelled,
+            Outcome::Stopped { reason, traceback } => Outcome::Stopped { reason, traceback },
+            Outcome::Crashed(message) => Outcome::Crashed(message),
+            Outcome::Conversion(message) => Outcome::Conversion(message),
+            Outcome::NamesExhausted(bytes) => Outcome::NamesExhausted(bytes),
+            Outcome::Setup(message) => Outcome::Setup(message),
+            Outcome::Paused => Outcome::Paused,
+        })
+    }
+
+    /// Whether only a slice of a task can end so.
+    pub(crate) fn is_of_a_slice(&self) -> bool {
+        matches!(self, Outcome::Paused | Outcome::Awaiting(..))
+    }
+}
+
+impl Outcome<Value> {
     /// On the worker.
-    pub(crate) fn of(result: Result<Value, Error>) -> Outcome {
+    pub(crate) fn of(result: Result<Value, Error>) -> Self {
         match result {
-            Ok(value) => Outcome::Value(Flat(value)),
+            Ok(value) => Outcome::Value(value),
             Err(Error::Syntax(error)) => {
                 Outcome::Syntax { message: error.message, file: error.file, line: error.line, column: error.column }
             }
@@ -85,6 +117,7 @@ impl Outcome {
                 host_error: error
                     .host_error
                     .and_then(|error| error.downcast_ref::<WireHostError>().map(|error| error.number)),
+                serial: error.serial,
                 type_name: error.type_name,
                 message: error.message,
                 traceback: error.traceback,
@@ -102,20 +135,13 @@ impl Outcome {
     }
 
     /// On the worker: how a slice of a task ended.
-    pub(crate) fn of_slice(result: Result<Step, Error>) -> Outcome {
+    pub(crate) fn of_slice(result: Result<Step, Error>) -> Self {
         match result {
             Ok(Step::Paused) => Outcome::Paused,
-            Ok(Step::Awaiting(request)) => {
-                Outcome::Awaiting(request.name, request.args.into_iter().map(Flat).collect())
-            }
+            Ok(Step::Awaiting(request)) => Outcome::Awaiting(request.name, request.args),
             Ok(Step::Done(value)) => Outcome::of(Ok(value)),
             Err(error) => Outcome::of(Err(error)),
         }
-    }
-
-    /// Whether only a slice of a task can end so.
-    pub(crate) fn is_of_a_slice(&self) -> bool {
-        matches!(self, Outcome::Paused | Outcome::Awaiting(..))
     }
 
     /// On the host: how a slice of a task ended.
@@ -126,9 +152,7 @@ impl Outcome {
     ) -> Result<Step, Error> {
         match self {
             Outcome::Paused => Ok(Step::Paused),
-            Outcome::Awaiting(name, args) => {
-                Ok(Step::Awaiting(Request { name, args: args.into_iter().map(|arg| arg.0).collect() }))
-            }
+            Outcome::Awaiting(name, args) => Ok(Step::Awaiting(Request { name, args })),
             ended => ended.into_result(usage, host_error).map(Step::Done),
         }
     }
@@ -141,7 +165,7 @@ impl Outcome {
     ) -> Result<Value, Error> {
         let usage = Box::new(usage);
         Err(match self {
-            Outcome::Value(value) => return Ok(value.0),
+            Outcome::Value(value) => return Ok(value),
             Outcome::Syntax { message, file, line, column } => {
                 Error::Syntax(SyntaxError { message, file, line, column })
             }
@@ -154,9 +178,9 @@ impl Outcome {
                 column: error.column,
                 limit: error.limit.map(|(value, max)| SourceLimit { value, max }),
             }),
-            Outcome::Exception { type_name, message, traceback, host_error: number } => {
+            Outcome::Exception { type_name, message, traceback, host_error: number, serial } => {
                 let host_error = number.and_then(host_error);
-                Error::Exception(ScriptException { type_name, message, traceback, host_error, usage, serial: None })
+                Error::Exception(ScriptException { type_name, message, traceback, host_error, usage, serial })
             }
             Outcome::Budget { limit, allowed, used, traceback } => {
                 Error::Budget(BudgetExceeded { limit, lifetime: false, allowed, used, traceback, usage })

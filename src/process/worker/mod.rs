@@ -6,6 +6,7 @@
 
 #[cfg(all(feature = "test-hooks", target_os = "linux"))]
 mod attack;
+mod proxies;
 pub(super) mod serve;
 mod wire;
 

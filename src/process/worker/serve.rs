@@ -1,6 +1,6 @@
 //! A worker's life: into the jail, then frame by frame until the host closes the pipe.
 
-use super::wire::{self, Times, Wire, WireHook, misunderstood};
+use super::wire::{self, Times, Wire, WireHook, does_not_fit, misunderstood};
 use crate::budget::Budget;
 use crate::compile::{self, Checks};
 use crate::error::Error;
@@ -12,10 +12,12 @@ use crate::process::jail::{self, Ground};
 use crate::process::protocol::VERSION;
 use crate::process::protocol::frame::FrameError;
 use crate::process::protocol::message::{
-    Call, Done, FromWorker, Opening, Ready, ToWorker, WireOp, WireScript, WireSlice,
+    Call, Done, FromWorker, HostAnswer, Opening, Ready, ToWorker, WireOp, WireScript, WireSlice,
 };
 use crate::process::protocol::outcome::Outcome;
+use crate::process::protocol::value::Flat;
 use crate::runner::cage::{self, Cage, SandboxId};
+use crate::runner::fiber::Reply;
 use crate::runner::operation::Op;
 use crate::runner::tasks::{Allowance, Start, Stepped, TaskId};
 use crate::runner::world;
@@ -139,7 +141,7 @@ impl Worker<'_, '_> {
         // Here, so that no run waits for it. What fails is said again when a script imports the module.
         let _ = self.cage.prepare_modules(&policy);
         let modules = modules.into_iter().map(|module| wire::module(&self.wire, module)).collect();
-        let resolver = resolver.map(|number| wire::function(&self.wire, number));
+        let resolver = resolver.map(|number| self.wire.lock().proxies.function(number));
         let files = files.map(|number| wire::files(&self.wire, number));
         self.open = Some((policy, Provided::told(modules, resolver, files)));
     }
@@ -153,7 +155,9 @@ impl Worker<'_, '_> {
                 std::process::exit(1);
             }
         }
-        self.wire.lock().must_send(&FromWorker::Closed(()));
+        let mut wire = self.wire.lock();
+        wire.proxies.clear();
+        wire.must_send(&FromWorker::Closed(()));
     }
 
     fn call(&mut self, call: Call) {
@@ -201,14 +205,14 @@ impl Worker<'_, '_> {
         }
     }
 
-    fn answer(&mut self, done: Done) {
+    fn answer(&mut self, done: Done<Value>) {
         let (number, usage, left) = (done.number, done.usage, done.left);
         let mut wire = self.wire.lock();
-        match wire.send(&FromWorker::Done(Box::new(done))) {
+        let Ok(done) = done.map(|value| Ok::<_, Infallible>(wire.proxies.pack(value)));
+        match wire.hand_over(&FromWorker::Done(Box::new(done))) {
             Ok(()) => {}
             Err(FrameError::DoesNotFit(bytes)) => {
-                let message = format!("the answer has {bytes} bytes, which is more than can cross");
-                let result = Outcome::Conversion(message);
+                let result = Outcome::Conversion(does_not_fit(bytes));
                 wire.must_send(&FromWorker::Done(Box::new(Done {
                     number,
                     result,
@@ -223,13 +227,29 @@ impl Worker<'_, '_> {
     }
 
     /// Runs a slice of a task.
-    fn resume(&mut self, slice: WireSlice, budget: Budget, config: &Config) -> Done {
+    fn resume(&mut self, slice: WireSlice, budget: Budget, config: &Config) -> Done<Value> {
         let WireSlice { task, rest, told, reply } = slice;
         let allowed = Allowance { slice: budget, rest, told };
         let _running = world::Running::begin(self.cage.vm);
         self.cage.rewire_task(TaskId(task), config);
-        let Stepped { result, usage, output, left } = self.cage.step_task(TaskId(task), &allowed, wire::reply(reply));
+        let reply = self.reply(reply);
+        let Stepped { result, usage, output, left } = self.cage.step_task(TaskId(task), &allowed, reply);
         Done { number: 0, result: Outcome::of_slice(result), usage, output, last: false, left }
+    }
+
+    /// What a task goes on with.
+    fn reply(&self, answer: Option<HostAnswer>) -> Reply {
+        match answer {
+            None => Reply::Go,
+            Some(HostAnswer::Value(value)) => Reply::Value(self.wire.lock().proxies.open(value)),
+            Some(HostAnswer::Failed(failed)) => Reply::Error(wire::error(failed)),
+            Some(_) => misunderstood("a task is not answered so"),
+        }
+    }
+
+    fn open_all(&self, values: Vec<Flat>) -> Vec<Value> {
+        let mut wire = self.wire.lock();
+        values.into_iter().map(|value| wire.proxies.open(value)).collect()
     }
 
     fn start(&mut self, task: u64, start: Start, config: &Arc<Config>) -> cage::Done {
@@ -256,19 +276,26 @@ impl Worker<'_, '_> {
             }
             WireOp::Run(script) => self.script(script, &config.policy).map(Op::Run),
             WireOp::Exec(script) => self.script(script, &config.policy).map(Op::Exec),
-            WireOp::Call { name, args } => Ok(Op::Call { name, args: args.into_iter().map(|arg| arg.0).collect() }),
+            WireOp::Call { name, args } => Ok(Op::Call { name, args: self.open_all(args) }),
+            WireOp::CallFunction(key, args) => {
+                let args = self.open_all(args);
+                Ok(Op::CallFunction { callback: self.wire.lock().proxies.named(key), args })
+            }
             WireOp::Get(name) => Ok(Op::Get(name)),
-            WireOp::Set(name, value) => Ok(Op::Set(name, value.0)),
+            WireOp::Set(name, value) => Ok(Op::Set(name, self.wire.lock().proxies.open(value))),
             WireOp::SetFunction(name, number) => {
-                let function = wire::function(&self.wire, number);
+                let function = self.wire.lock().proxies.function(number);
                 Ok(Op::SetFunction(NewFunction { name, parameters: Vec::new(), function }))
             }
             WireOp::Snapshot => Ok(Op::Snapshot),
-            WireOp::Restore(data) => Ok(Op::Restore(data.into_iter().map(|(name, value)| (name, value.0)).collect())),
+            WireOp::Restore(data) => {
+                let mut wire = self.wire.lock();
+                Ok(Op::Restore(data.into_iter().map(|(name, value)| (name, wire.proxies.open(value))).collect()))
+            }
             WireOp::Reload(script) => self.script(script, &config.policy).map(Op::Reload),
             WireOp::SetAwaitable(name) => Ok(Op::SetAwaitable(name)),
             WireOp::StartCall { task, name, args } => {
-                let args = args.into_iter().map(|arg| arg.0).collect();
+                let args = self.open_all(args);
                 return self.start(task, Start::Call { name, args }, &config);
             }
             WireOp::StartRun(task, script) => {
@@ -306,9 +333,9 @@ impl Worker<'_, '_> {
     }
 }
 
-impl Done {
+impl Done<Value> {
     /// Of something else than a slice. Its number is still to be set.
-    fn of(done: cage::Done) -> Done {
+    fn of(done: cage::Done) -> Self {
         let cage::Done { result, usage, output } = done;
         Done { number: 0, result: Outcome::of(result), usage, output, last: false, left: false }
     }

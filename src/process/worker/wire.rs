@@ -1,22 +1,28 @@
 //! The pipe, as used in the middle of a run.
 
-use crate::host::args::{Arguments, HostArg, Kwargs, Rest};
+use super::proxies::Proxies;
+use crate::budget::Limit;
+use crate::error::Error;
+use crate::host::args::{Arguments, Caller};
+use crate::host::callback_call;
 use crate::host::failure::{CallFailure, HostError, Raise};
 use crate::host::function::Erased;
 use crate::host::module::{HostModule, Kind, Member};
+use crate::meter::fuel;
 use crate::meter::hook::{HookAction, MeterHook};
 use crate::process::death::PROTOCOL;
 use crate::process::protocol::frame::{self, FrameError, FrameReader};
 use crate::process::protocol::message::{
-    FromWorker, HostAnswer, HostCall, HostFailure, ToWorker, Verdict, WireMember, WireModule,
+    Asked, CallBack, FromWorker, HostAnswer, HostCall, HostFailure, ToWorker, Turn, Verdict, WireMember, WireModule,
 };
-use crate::process::protocol::value::Flat;
-use crate::runner::fiber::Reply;
+use crate::process::protocol::outcome::Outcome;
+use crate::runner::panic_message;
 use crate::usage::Usage;
 use crate::value::Value;
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -34,6 +40,10 @@ const REPORT: Duration = Duration::from_millis(10);
 pub(crate) struct WireHostError {
     pub message: String,
     pub number: u32,
+    /// Which exception of the script it is, if the host lets one through.
+    pub serial: Option<u64>,
+    /// Whether that one was an error of the host's before.
+    pub own: bool,
 }
 
 /// Standard input and output, as frames.
@@ -43,29 +53,55 @@ pub(super) struct Wire {
     /// The call that is on.
     pub number: u64,
     pub cancel: Arc<AtomicBool>,
+    pub proxies: Proxies,
 }
 
 impl Wire {
     pub(super) fn new() -> Arc<Mutex<Wire>> {
-        Arc::new(Mutex::new(Wire {
-            reader: FrameReader::new(Stdin),
-            scratch: Vec::new(),
-            number: 0,
-            cancel: Arc::default(),
-        }))
+        Arc::new_cyclic(|wire| {
+            Mutex::new(Wire {
+                reader: FrameReader::new(Stdin),
+                scratch: Vec::new(),
+                number: 0,
+                cancel: Arc::default(),
+                proxies: Proxies::new(wire.clone()),
+            })
+        })
     }
 
     pub(super) fn send(&mut self, message: &FromWorker) -> Result<(), FrameError> {
         frame::write(&mut Stdout, &mut self.scratch, message)
     }
 
-    /// The next frame that is not a cancel. The host's end of the pipe is this process's end.
+    /// Sends what gives the host its turn, after what it must know by then.
+    pub(super) fn hand_over(&mut self, message: &FromWorker) -> Result<(), FrameError> {
+        if let Some(released) = self.proxies.take_released() {
+            self.must_send(&FromWorker::Released(released));
+        }
+        self.send(message)
+    }
+
+    /// Says what a call back came to.
+    fn called_back(&mut self, outcome: Outcome<Value>) {
+        let Ok(outcome) = outcome.map(|value| Ok::<_, Infallible>(self.proxies.pack(value)));
+        match self.hand_over(&FromWorker::CalledBack(Box::new(outcome))) {
+            Ok(()) => {}
+            Err(FrameError::DoesNotFit(bytes)) => {
+                let outcome = Outcome::Conversion(does_not_fit(bytes));
+                self.must_send(&FromWorker::CalledBack(Box::new(outcome)));
+            }
+            Err(_) => std::process::exit(0),
+        }
+    }
+
+    /// The next frame that the worker is to act on. The host's end of the pipe is this process's end.
     pub(super) fn next(&mut self) -> ToWorker {
         loop {
             match self.reader.next() {
                 // One that comes late, when its call has ended, is for nobody.
                 Ok(ToWorker::Cancel(number)) if number == self.number => self.cancel.store(true, Ordering::Release),
                 Ok(ToWorker::Cancel(_)) => {}
+                Ok(ToWorker::Handles(news)) => self.proxies.learn(news),
                 Ok(message) => return message,
                 Err(FrameError::Closed) => std::process::exit(0),
                 Err(error) => misunderstood(&error.to_string()),
@@ -94,21 +130,15 @@ impl Wire {
     }
 }
 
+/// Why an answer of the script's does not get to the host.
+pub(super) fn does_not_fit(bytes: usize) -> String {
+    format!("the answer has {bytes} bytes, which is more than can cross")
+}
+
 /// The host does not speak as it should: nothing it says can be acted on any more.
 pub(super) fn misunderstood(what: &str) -> ! {
     eprintln!("pycage worker: {what}");
     std::process::exit(PROTOCOL)
-}
-
-/// The function that stands for the host's of that number.
-pub(super) fn function(wire: &Arc<Mutex<Wire>>, number: u32) -> Erased {
-    let wire = wire.clone();
-    Arc::new(move |args: &mut Arguments<'_>| {
-        let Rest(positional) = Rest::<Value>::take(args)?;
-        let Kwargs(keywords) = Kwargs::<Value>::take(args)?;
-        args.finish()?;
-        args.run(|| ask(&wire, number, positional, keywords))?
-    })
 }
 
 /// The function that the host's files are used by. What it takes is the script's time, as it is where they are used without a
@@ -116,67 +146,103 @@ pub(super) fn function(wire: &Arc<Mutex<Wire>>, number: u32) -> Erased {
 pub(super) fn files(wire: &Arc<Mutex<Wire>>, number: u32) -> Erased {
     let wire = wire.clone();
     Arc::new(move |args: &mut Arguments<'_>| {
-        let Rest(positional) = Rest::<Value>::take(args)?;
-        args.finish()?;
-        ask(&wire, number, positional, BTreeMap::new())
+        let (positional, keywords) = args.take_all()?;
+        match ask(&wire, Asked::Function(number), positional, keywords, None)? {
+            Answered::Value(value) => Ok(value),
+            Answered::Items(_) | Answered::End => misunderstood("an iterator that nobody asked for"),
+        }
     })
 }
 
 /// The host's module, as it was described.
-pub(super) fn module(wire: &Arc<Mutex<Wire>>, described: WireModule) -> HostModule {
+pub(super) fn module(wire: &Mutex<Wire>, described: WireModule) -> HostModule {
+    let mut wire = wire.lock();
     let members = described.members.into_iter().map(|(name, member)| {
         let kind = match member {
-            WireMember::Constant(value) => Kind::Constant(value.0),
+            WireMember::Constant(value) => Kind::Constant(wire.proxies.open(value)),
             WireMember::Awaitable => Kind::Awaitable,
-            WireMember::Function(number) => Kind::Function { parameters: Vec::new(), function: function(wire, number) },
+            WireMember::Function(number) => {
+                Kind::Function { parameters: Vec::new(), function: wire.proxies.function(number) }
+            }
         };
         Member::new(name, kind, None)
     });
     HostModule { members: members.collect(), ..HostModule::new(described.name) }
 }
 
-fn ask(
-    wire: &Mutex<Wire>,
-    number: u32,
+/// What the host says to what it was asked.
+pub(super) enum Answered {
+    Value(Value),
+    /// An iterator, by its number.
+    Items(u64),
+    /// There is no next item.
+    End,
+}
+
+/// Asks the host, and runs what it calls back meanwhile. `caller` is who can run that: `None` where the host has no way to call
+/// back.
+pub(super) fn ask(
+    shared: &Mutex<Wire>,
+    asked: Asked,
     args: Vec<Value>,
-    keywords: BTreeMap<String, Value>,
-) -> Result<Value, CallFailure> {
-    let mut wire = wire.lock();
+    keywords: Vec<(String, Value)>,
+    caller: Option<Caller<'_>>,
+) -> Result<Answered, CallFailure> {
+    let left = |limit| fuel::remaining(limit).unwrap_or(0);
+    let mut wire = shared.lock();
     let call = HostCall {
-        function: number,
-        args: args.into_iter().map(Flat).collect(),
-        keywords: keywords.into_iter().map(|(name, value)| (name, Flat(value))).collect(),
+        usage: fuel::usage_so_far().unwrap_or_default(),
+        left: (left(Limit::Instructions), left(Limit::Time)),
+        asked,
+        args: args.into_iter().map(|arg| wire.proxies.pack(arg)).collect(),
+        keywords: keywords.into_iter().map(|(name, value)| (name, wire.proxies.pack(value))).collect(),
     };
-    match wire.send(&FromWorker::HostCall(call)) {
+    match wire.hand_over(&FromWorker::HostCall(call)) {
         Ok(()) => {}
         Err(FrameError::DoesNotFit(bytes)) => {
             return Err(CallFailure::Arguments(format!("is handed {bytes} bytes, which is more than can cross")));
         }
         Err(_) => std::process::exit(0),
     }
-    match wire.next() {
-        ToWorker::Answer(HostAnswer::Value(value)) => Ok(value.0),
-        ToWorker::Answer(HostAnswer::Arguments(message)) => Err(CallFailure::Arguments(message)),
-        ToWorker::Answer(HostAnswer::Failed(failed)) => Err(CallFailure::Failed(error(failed))),
-        ToWorker::Answer(HostAnswer::Panicked) => Err(CallFailure::Panicked),
-        _ => misunderstood("something else than the answer of a host function"),
-    }
-}
-
-/// What a task goes on with.
-pub(super) fn reply(answer: Option<HostAnswer>) -> Reply {
-    match answer {
-        None => Reply::Go,
-        Some(HostAnswer::Value(value)) => Reply::Value(value.0),
-        Some(HostAnswer::Failed(failed)) => Reply::Error(error(failed)),
-        Some(HostAnswer::Arguments(_) | HostAnswer::Panicked) => misunderstood("a task is not answered so"),
+    let mut waits = Instant::now();
+    loop {
+        return match wire.next() {
+            ToWorker::Answer(Turn { took, said }) => {
+                fuel::crossed(waits.elapsed().saturating_sub(took));
+                match said {
+                    HostAnswer::Value(value) => Ok(Answered::Value(wire.proxies.open(value))),
+                    HostAnswer::Items(number) => Ok(Answered::Items(number)),
+                    HostAnswer::End => Ok(Answered::End),
+                    HostAnswer::Arguments(message) => Err(CallFailure::Arguments(message)),
+                    HostAnswer::Failed(failed) => Err(CallFailure::Failed(error(failed))),
+                    HostAnswer::Panicked => Err(CallFailure::Panicked),
+                }
+            }
+            ToWorker::CallBack(Turn { took, said: CallBack { key, args } }) => {
+                fuel::crossed(waits.elapsed().saturating_sub(took));
+                let Some(Caller::Here(vm)) = caller else { misunderstood("a call back where there can be none") };
+                let callback = wire.proxies.named(key);
+                let args = args.into_iter().map(|arg| wire.proxies.open(arg)).collect();
+                drop(wire);
+                // An interpreter that panicked ends the run as soon as the host has answered.
+                let result = catch_unwind(AssertUnwindSafe(|| callback_call::call(&callback, args, vm)));
+                let outcome = Outcome::of(result.unwrap_or_else(|panic| {
+                    Err(Error::Crashed { message: panic_message(&*panic), usage: Box::default() })
+                }));
+                wire = shared.lock();
+                wire.called_back(outcome);
+                waits = Instant::now();
+                continue;
+            }
+            _ => misunderstood("something else than the answer of a host function"),
+        };
     }
 }
 
 /// The host's error, as far as it is known here.
-fn error(failed: HostFailure) -> HostError {
-    let HostFailure { message, error, exception } = failed;
-    Arc::new(Raise { exception, error: Arc::new(WireHostError { message, number: error }) })
+pub(super) fn error(failed: HostFailure) -> HostError {
+    let HostFailure { message, error: number, serial, own, exception } = failed;
+    Arc::new(Raise { exception, error: Arc::new(WireHostError { message, number, serial, own }) })
 }
 
 /// The hook of every run in a worker: reports, takes cancels, and asks the host's hook where there is one.
@@ -195,17 +261,21 @@ impl MeterHook for WireHook {
     fn checkpoint(&self, usage: &Usage) -> HookAction {
         if self.hooked {
             let mut wire = self.wire.lock();
+            let waits = Instant::now();
             wire.must_send(&FromWorker::Checkpoint(*usage));
-            return match wire.next() {
-                ToWorker::Verdict(Verdict::Continue) => HookAction::Continue,
-                ToWorker::Verdict(Verdict::Extend(more)) => HookAction::Extend(more),
-                ToWorker::Verdict(Verdict::Stop(reason)) => HookAction::Stop(reason),
+            let ToWorker::Verdict(Turn { took, said }) = wire.next() else {
+                misunderstood("something else than the verdict of the hook")
+            };
+            fuel::crossed(waits.elapsed().saturating_sub(took));
+            return match said {
+                Verdict::Continue => HookAction::Continue,
+                Verdict::Extend(more) => HookAction::Extend(more),
+                Verdict::Stop(reason) => HookAction::Stop(reason),
                 // Seen at the next checkpoint, which comes at once.
-                ToWorker::Verdict(Verdict::Cancel) => {
+                Verdict::Cancel => {
                     wire.cancel.store(true, Ordering::Release);
                     HookAction::Continue
                 }
-                _ => misunderstood("something else than the verdict of the hook"),
             };
         }
         let now = Instant::now();

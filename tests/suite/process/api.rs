@@ -2,7 +2,7 @@
 
 use super::{builder, direct, pool, sandbox};
 use pycage::process::{Launcher, Pool, Wall};
-use pycage::{Budget, Error, HookAction, Isolation, Limit, Policy, Sandbox, Usage, Value};
+use pycage::{Budget, CallContext, Callback, Error, HookAction, Isolation, Limit, Policy, Sandbox, Usage, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -129,6 +129,22 @@ fn host_functions_are_called_here() {
     match sandbox.eval_with::<Value>("while True: open_door(1, None)", Budget::default().host_calls(10)) {
         Err(Error::Budget(stop)) => assert_eq!(stop.limit, Limit::HostCalls),
         other => panic!("{other:?}"),
+    }
+}
+
+/// What calls take on their way is the script's time: its own limit stops it, before the host gives the worker up.
+#[test]
+fn a_script_that_does_nothing_but_call_the_host_is_stopped_in_time() {
+    let pool = pool();
+    let mut sandbox = sandbox(&pool);
+    sandbox.function("tick", || 1).unwrap();
+    sandbox.function("run", |context: CallContext, f: Callback| context.call::<i64>(&f, ())).unwrap();
+    for source in ["while True: tick()", "while True: run(tick)", "while True: run(lambda: 1)"] {
+        let budget = Budget::default().timeout(Duration::from_millis(700));
+        match sandbox.exec_with(source, budget) {
+            Err(Error::Budget(stop)) => assert_eq!(stop.limit, Limit::Time, "{source}"),
+            other => panic!("{source}: {other:?}"),
+        }
     }
 }
 

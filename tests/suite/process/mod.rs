@@ -4,6 +4,7 @@ mod api;
 #[cfg(target_os = "linux")]
 mod cgroup;
 mod deaths;
+mod handles;
 #[cfg(target_os = "linux")]
 mod launchers;
 mod long;

@@ -5,8 +5,61 @@ pub mod expect;
 pub mod source;
 pub mod table;
 
+use pycage::process::Pool;
+use pycage::{Runner, Sandbox, SandboxBuilder};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
+
+/// Where the scripts of a test run: what is said of one ring must hold in the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ring {
+    Thread,
+    Process,
+}
+
+impl Ring {
+    pub fn builder(self) -> SandboxBuilder {
+        static POOL: LazyLock<Pool> =
+            LazyLock::new(|| crate::process::builder().size(1, 16).tasks(8).build().expect("a worker comes up"));
+        match self {
+            Ring::Thread => Sandbox::builder(),
+            Ring::Process => Sandbox::builder().pool(&POOL),
+        }
+    }
+
+    pub fn sandbox(self) -> Sandbox {
+        self.builder().build().expect("a sandbox is made")
+    }
+
+    /// One that no other sandbox shares a thread with.
+    pub fn alone(self) -> Sandbox {
+        match self {
+            Ring::Thread => Sandbox::builder().runner(&Runner::new().expect("a thread is started")).build(),
+            Ring::Process => self.builder().build(),
+        }
+        .expect("a sandbox is made")
+    }
+}
+
+/// Makes a test of each function, once for each [`Ring`].
+#[macro_export]
+macro_rules! in_both_rings {
+    ($($test:ident)*) => {
+        mod on_threads {
+            $(#[test]
+            fn $test() {
+                super::$test($crate::support::Ring::Thread);
+            })*
+        }
+
+        mod in_workers {
+            $(#[test]
+            fn $test() {
+                super::$test($crate::support::Ring::Process);
+            })*
+        }
+    };
+}
 
 /// Does `job` for each item, on as many threads as the machine has cores; answers in the order of the items.
 pub fn in_parallel<T: Sync, R: Send>(items: &[T], job: impl Fn(&T) -> R + Sync) -> Vec<R> {
