@@ -131,7 +131,7 @@ impl CallContext<'_> {
     /// exception through. What stopped the run, when it was stopped: whatever the host function then answers, no further
     /// code of the script runs. [`Error::Conversion`] when a value cannot cross. [`Error::Setup`] when the callback
     /// belongs to another sandbox, and inside functions and objects that were lent by [`Sandbox::scope`](crate::Sandbox::scope),
-    /// which cannot call back.
+    /// which cannot call back. [`Error::Lost`] when the script's worker process ended meanwhile.
     ///
     /// ```
     /// use pycage::{CallContext, Callback, Error, Limit, Sandbox};

@@ -68,7 +68,8 @@ fn nothing_is_handed_on_to_the_next_sandbox() {
     let kept: Arc<parking_lot::Mutex<Vec<Callback>>> = Arc::default();
     for round in 0..20_u64 {
         let module = HostModule::new("game").constant("boss", Orc::new(&alive));
-        let (mut sandbox, spawned) = with_orcs(Sandbox::builder().pool(&pool).module(module).budget(patient()).build().unwrap());
+        let (mut sandbox, spawned) =
+            with_orcs(Sandbox::builder().pool(&pool).module(module).budget(patient()).build().unwrap());
         let keep = kept.clone();
         sandbox.function("keep", move |f: Callback| keep.lock().push(f)).unwrap();
         let source = "import game\norcs = [spawn() for i in range(5)]\nkeep(lambda: len(orcs))\ngame.boss.alive";
