@@ -5,7 +5,7 @@
 //! Objects of the host and callables of the script do not cross: their numbers do. Each side has its own list of what
 //! they stand for ([`Handles`]), so that what arrives is of no use before it is opened.
 
-use crate::host::callback::{Callback, Token as Key};
+use crate::host::callback::{Callback, Released, Token as Key};
 use crate::host::object::AnyObject;
 use crate::value::{BigInt, Value};
 use serde::de::{Error as _, SeqAccess, Visitor};
@@ -197,7 +197,7 @@ impl<'de> Visitor<'de> for Build {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut tokens: A) -> Result<Flat, A::Error> {
-        let mut reading = Reading { left: MAX_PARTS, handles: false };
+        let mut reading = Reading { left: MAX_PARTS, handles: false, unopened: None };
         let value = read(&mut tokens, &mut reading, 0)?;
         if tokens.next_element::<Token<'de>>()?.is_some() {
             return Err(A::Error::custom("more tokens than the value has parts"));
@@ -210,6 +210,8 @@ struct Reading {
     /// How many parts there may still be.
     left: usize,
     handles: bool,
+    /// Whose the callables are until they are opened: nobody's, and all the same one's, as there may be many.
+    unopened: Option<Arc<Released>>,
 }
 
 /// Recurses, at most [`MAX_DEPTH`] deep.
@@ -248,7 +250,10 @@ fn read<'de, A: SeqAccess<'de>>(tokens: &mut A, reading: &mut Reading, depth: us
         }
         Token::Callable(key, type_name) => {
             reading.handles = true;
-            Value::Function(Callback::new(type_name.to_owned(), Key::new(key, Arc::default())))
+            Value::Function(Callback::new(
+                type_name.to_owned(),
+                Key::new(key, reading.unopened.get_or_insert_default().clone()),
+            ))
         }
     })
 }
