@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::host::args::HostArg;
 use crate::host::awaitable::Request;
 use crate::host::failure::{CallFailure, ExceptionType, IntoAnswer, Raise};
+use crate::host::gate;
 use crate::runner::fiber::Reply;
 use crate::runner::tasks::Start;
 use crate::sandbox::Sandbox;
@@ -13,9 +14,10 @@ use crate::task::{Progress, Task};
 use crate::value::{FromValue, IntoArgs, Value};
 use std::collections::HashMap;
 use std::error::Error as StdError;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// How long a call runs on its runner before others have their turn, and before it is noticed that nobody waits any more.
@@ -114,12 +116,18 @@ fn argument<T: FromValue>(given: Option<Value>, position: usize) -> Result<T, Ca
 }
 
 impl Sandbox {
-    /// [`Sandbox::eval`], without blocking: the future can be polled on any executor. The budget is the sandbox's.
+    /// [`Sandbox::eval`], without blocking: the future can be polled on any executor. The budget is the sandbox's; the time
+    /// that a script awaits the host does not count.
     ///
-    /// Dropping the future cancels the run: no further code of it runs once its slice, of some milliseconds, is over.
+    /// Dropping the future cancels the run: no further code of it runs once its slice, of some milliseconds, is over. The
+    /// sandbox can be used at once; what is asked of it meanwhile waits for the end of the slice.
+    ///
+    /// It is a [`Task`] that runs, also in a worker process: see `PoolBuilder::tasks` for how many a sandbox there can have. A
+    /// thread of the library's own waits for the worker, for as long as a slice is on. A future that waits for a worker
+    /// is [`SandboxBuilder::build_async`](crate::SandboxBuilder::build_async).
     ///
     /// # Errors
-    /// As [`Sandbox::eval`].
+    /// As [`Sandbox::eval`]; [`Error::Setup`] when a task cannot be had, as for [`Sandbox::start`].
     ///
     /// ```
     /// # fn block_on<F: std::future::Future>(future: F) -> F::Output {
@@ -173,7 +181,7 @@ impl Sandbox {
     }
 
     /// Makes a closure that answers a future a global function that scripts can await, in [`Sandbox::call_async`] and
-    /// [`Sandbox::eval_async`]. The future is polled where theirs is. An `Err` is a `RuntimeError` for the script.
+    /// [`Sandbox::eval_async`]. The future is polled where theirs is. An `Err` is a `RuntimeError` for the script, and so is a panic.
     ///
     /// # Errors
     /// [`Error::Setup`] when the name begins with two underscores.
@@ -225,7 +233,7 @@ impl Sandbox {
         let slice = budget.instructions(SLICE).timeout(SLICE_TIME);
         let mut reply = Reply::Go;
         let ended = loop {
-            match task.step_async(slice.clone(), reply).await {
+            match task.step_async(slice.clone(), reply, true).await {
                 Ok(Progress::Paused(_)) => reply = Reply::Go,
                 Ok(Progress::Awaiting(request)) => reply = self.answer_async(request).await,
                 Ok(Progress::Done(value)) => break Ok(value),
@@ -240,7 +248,16 @@ impl Sandbox {
         let Some(function) = self.async_functions.get(&request.name) else {
             return error(format!("{}() is not one of the host's async functions", request.name));
         };
-        match function(request.args).await {
+        let answer = match gate::contained(|| function(request.args)) {
+            Ok(mut future) => {
+                let poll = |context: &mut Context<'_>| {
+                    gate::contained(|| future.as_mut().poll(context)).unwrap_or_else(|panic| Poll::Ready(Err(panic)))
+                };
+                poll_fn(poll).await
+            }
+            Err(panic) => Err(panic),
+        };
+        match answer {
             Ok(value) => Reply::Value(value),
             Err(CallFailure::Failed(error)) => Reply::Error(error),
             Err(CallFailure::Arguments(why)) => {
@@ -282,6 +299,6 @@ impl Task {
     /// # Ok::<(), pycage::Error>(())
     /// ```
     pub async fn resume_async(&mut self, slice: Budget) -> Result<Progress, Error> {
-        self.step_async(slice, Reply::Go).await
+        self.step_async(slice, Reply::Go, false).await
     }
 }

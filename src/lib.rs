@@ -13,7 +13,7 @@
 //! | exchange values | [`Value`], [`FromValue`], [`IntoValue`], [`IntoArgs`]; [`Callback`] for a script's callables; feature `serde`: [`to_value`], [`from_value`] |
 //! | tell editors and type checkers what scripts may use | [`Sandbox::stubs`], [`Stubs`], [`TypeHint`] |
 //! | keep their state | [`Sandbox::snapshot`], [`Sandbox::restore`], [`Sandbox::reload`] |
-//! | run them without blocking, on any executor (feature `async`) | [`Sandbox`]: `eval_async`, `call_async`, `async_function` |
+//! | run them without blocking, on any executor (feature `async`) | [`Sandbox`]: `eval_async`, `call_async`, `async_function`; `SandboxBuilder::build_async` |
 //! | spread them over threads, or call many in one go | [`Runner`], [`Runner::with`] |
 //! | wall them in | [`Isolation::Process`], the module `process` |
 //!
@@ -44,6 +44,8 @@ mod guard;
 mod host;
 mod meter;
 mod modules;
+#[cfg(feature = "async")]
+mod offload;
 mod policy;
 #[cfg(feature = "process")]
 pub mod process;

@@ -90,7 +90,7 @@ enum Home {
     Thread(Runner),
     /// Behind a lock for its tasks, and for the calls that take the sandbox by shared reference.
     #[cfg(feature = "process")]
-    Process(Arc<Mutex<crate::process::session::Session>>),
+    Process(Arc<crate::process::session::SharedSession>),
 }
 
 impl Sandbox {

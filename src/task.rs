@@ -6,8 +6,10 @@ use crate::host::awaitable::Request;
 use crate::host::failure::HostError;
 use crate::meter::run::LiveUsage;
 use crate::observe::{Ended, Observed};
+#[cfg(all(feature = "async", feature = "process"))]
+use crate::offload::offload;
 #[cfg(feature = "process")]
-use crate::process::session::Session;
+use crate::process::session::SharedSession;
 use crate::runner::cage::Cage;
 use crate::runner::fiber::Reply;
 use crate::runner::tasks::{Allowance, Step, Stepped, TaskId};
@@ -84,16 +86,21 @@ pub(crate) enum Home {
 
 /// A task in a worker process.
 #[cfg(feature = "process")]
+#[derive(Clone)]
 pub(crate) struct Remote {
     /// The sandbox's: it gives the worker back when it is dropped.
-    pub session: Weak<Mutex<Session>>,
+    session: Weak<SharedSession>,
     /// Where to say that it was dropped.
-    pub ended: Arc<Mutex<Vec<u64>>>,
-    pub config: Arc<Config>,
+    ended: Arc<Mutex<Vec<u64>>>,
+    config: Arc<Config>,
 }
 
 #[cfg(feature = "process")]
 impl Remote {
+    pub(crate) fn of(session: &Arc<SharedSession>, config: &Arc<Config>) -> Remote {
+        Remote { session: Arc::downgrade(session), ended: session.ended_tasks(), config: config.clone() }
+    }
+
     /// Runs a slice. An error is one that comes before anything was sent: the task is as it was.
     fn step(
         &self,
@@ -370,11 +377,21 @@ impl Task {
         }
     }
 
+    /// Runs a slice without blocking. One `of_many` is there for others to have their turn: a worker is late, and killed, when
+    /// all that the task may take is over, as many of them may have to share few processors.
     #[cfg(feature = "async")]
-    pub(crate) async fn step_async(&mut self, slice: Budget, reply: Reply) -> Result<Progress, Error> {
+    #[cfg_attr(not(feature = "process"), allow(unused_variables, reason = "threads take turns by themselves"))]
+    pub(crate) async fn step_async(&mut self, slice: Budget, reply: Reply, of_many: bool) -> Result<Progress, Error> {
         let (allowed, patience) = self.prepare(slice)?;
         let (id, live) = (self.id, self.live.clone());
         let told = allowed.told.clone();
+        #[cfg(feature = "process")]
+        if let Home::Process(remote) = &self.home {
+            let remote = remote.clone();
+            let patience = if of_many { allowed.rest.1.saturating_add(GRACE) } else { patience };
+            let stepped = offload(move || remote.step(id, &allowed, patience, reply, &live)).await??;
+            return self.enter(stepped, &told);
+        }
         let stepped = self.runner()?.call_async(patience, live, move |cage, _| {
             let _running = world::Running::begin(cage.vm);
             cage.step_task(id, &allowed, reply)
@@ -443,6 +460,16 @@ impl Task {
 
     fn enter(&mut self, stepped: Stepped, told: &Budget) -> Result<Progress, Error> {
         let Stepped { result, usage, output, left } = stepped;
+        #[cfg(feature = "process")]
+        let result = result.map_err(|mut error| {
+            // One that died before it could tell more than after its last slice.
+            if let Error::Died(death) = &mut error
+                && death.usage.instructions < self.usage.instructions
+            {
+                *death.usage = self.usage;
+            }
+            error
+        });
         self.output.push_str(&output);
         let slice = self.bill(usage);
         match result {

@@ -28,14 +28,9 @@ fn wire(module: &HostModule, handles: &mut Handles) -> Result<WireModule, Error>
                 WireMember::Function(handles.add_function(parameters.clone(), function.clone()))
             }
             Kind::Awaitable => WireMember::Awaitable,
+            // Its future is polled with the host's.
             #[cfg(feature = "async")]
-            Kind::Async(_) => {
-                return Err(Error::Setup(format!(
-                    "{} is an async function of the host, and a sandbox in a worker process has no async calls; make it \
-                     an awaitable, and drive a task",
-                    module.full_name(member)
-                )));
-            }
+            Kind::Async(_) => WireMember::Awaitable,
         };
         Ok::<_, Error>((member.name.clone(), wire))
     });

@@ -5,6 +5,7 @@ use super::cgroup::{self, Cgroup};
 use super::jail::cgroup::Group;
 use super::jail::{JailSpec, Wall};
 use super::launcher::{Launch, Launcher};
+use super::place::{Place, Waiting};
 use super::protocol::VERSION;
 use super::protocol::message::Start;
 use super::session::Worker;
@@ -12,10 +13,13 @@ use super::session::Worker;
 use super::template::TemplateLaunch;
 use crate::error::Error;
 use crate::observe::audit::AuditSink;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// What async calls need is there where they are.
+const TASKS: u32 = cfg!(feature = "async") as u32;
 
 /// Workers that are up and wait for a sandbox each.
 ///
@@ -30,6 +34,7 @@ use std::time::{Duration, Instant};
 /// | [`size`](PoolBuilder::size) | 2 workers kept, 256 at most |
 /// | [`recycle_after`](PoolBuilder::recycle_after) | 10,000 calls |
 /// | [`memory`](PoolBuilder::memory) | 256 MiB of address space |
+/// | [`tasks`](PoolBuilder::tasks) | none; 1 with the feature `async` |
 /// | [`cpu_seconds`](PoolBuilder::cpu_seconds) | 3600 |
 /// | [`start_timeout`](PoolBuilder::start_timeout) | 20 s |
 /// | [`require`](PoolBuilder::require) | on Linux, without a launcher of your own: seccomp, no new privileges, rlimits |
@@ -181,7 +186,7 @@ impl Default for PoolBuilder {
             start_timeout: Duration::from_secs(20),
             patience: Duration::from_secs(30),
             require: None,
-            jail: JailSpec { memory: 256 << 20, tasks: 0, cpu_seconds: 3600, unguarded: false },
+            jail: JailSpec { memory: 256 << 20, tasks: TASKS, cpu_seconds: 3600, unguarded: false },
             cgroup: None,
             audit: None,
         }
@@ -280,9 +285,10 @@ impl PoolBuilder {
         self
     }
 
-    /// Tasks that a sandbox may have at a time, see [`Sandbox::start`](crate::Sandbox::start). None at first: each takes 256
-    /// MiB of the worker's address space for its stack, of which only what is touched costs anything, and which is not
-    /// part of [`memory`](Self::memory). Native code that got past all else could fill it.
+    /// Tasks that a sandbox may have at a time, see [`Sandbox::start`](crate::Sandbox::start). A call that does not block
+    /// (`Sandbox::eval_async`, `call_async`) is one, so with the feature `async` there is one at first, and without it none.
+    /// Each takes 256 MiB of the worker's address space for its stack, of which only what is touched costs anything, and which
+    /// is not part of [`memory`](Self::memory). Native code that got past all else could fill it.
     ///
     /// ```no_run
     /// use pycage::process::Pool;
@@ -436,22 +442,24 @@ pub(crate) struct Shared {
     most: usize,
     recycle_after: u64,
     start_timeout: Duration,
-    patience: Duration,
+    pub(super) patience: Duration,
     require: Vec<Wall>,
     jail: JailSpec,
     /// The walls of a control group that was given and cannot be, as somebody else starts the workers.
     ungrouped: Vec<Wall>,
     audit: Option<Arc<dyn AuditSink>>,
-    state: Mutex<State>,
-    /// A worker came back or went: for those who wait for one.
+    pub(super) state: Mutex<State>,
+    /// A worker came back or went: for the threads that wait for one.
     returned: Condvar,
-    /// There are too few: for the pool's thread.
-    wanted: Condvar,
+    /// There are too few, or a future waits: for the pool's thread.
+    pub(super) wanted: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     idle: Vec<Worker>,
+    /// The futures that wait for a worker.
+    pub(super) waiting: Waiting,
     /// In use, idle, or being started.
     alive: usize,
     closed: bool,
@@ -481,27 +489,42 @@ impl Shared {
         })
     }
 
-    /// An idle worker, or a new one; waits where there are as many as there may be.
-    pub(crate) fn check_out(&self) -> Result<Worker, Error> {
+    /// The right to a worker; waits where there are as many as there may be.
+    pub(crate) fn place(self: &Arc<Self>) -> Result<Place, Error> {
         let mut state = self.state.lock();
         let mut deadline = None;
         loop {
-            if let Some(worker) = state.idle.pop() {
-                return Ok(worker);
-            }
-            if state.alive < self.most {
-                state.alive += 1;
-                drop(state);
-                return self.start().inspect_err(|_| self.one_less());
+            if let Some(worker) = self.free(&mut state) {
+                return Ok(Place::new(self.clone(), worker));
             }
             let deadline = *deadline.get_or_insert_with(|| Instant::now() + self.patience);
             if self.returned.wait_until(&mut state, deadline).timed_out() && state.idle.is_empty() {
-                return Err(Error::Setup(format!(
-                    "all {} workers of the pool were in use for {:?}; drop a sandbox or allow more",
-                    self.most, self.patience
-                )));
+                return Err(self.all_in_use());
             }
         }
+    }
+
+    /// [`Shared::place`], for a future to wait for.
+    #[cfg(feature = "async")]
+    pub(crate) async fn place_async(self: Arc<Self>) -> Result<Place, Error> {
+        super::place::Turn::new(self).await
+    }
+
+    /// Takes an idle worker, or room to start one.
+    pub(super) fn free(&self, state: &mut State) -> Option<Option<Worker>> {
+        if let Some(worker) = state.idle.pop() {
+            return Some(Some(worker));
+        }
+        let room = state.alive < self.most;
+        state.alive += usize::from(room);
+        room.then_some(None)
+    }
+
+    pub(super) fn all_in_use(&self) -> Error {
+        Error::Setup(format!(
+            "all {} workers of the pool were in use for {:?}; drop a sandbox or allow more",
+            self.most, self.patience
+        ))
     }
 
     /// Takes a worker back, to be used again if it is well.
@@ -510,8 +533,8 @@ impl Shared {
             let mut state = self.state.lock();
             if !state.closed && state.idle.len() < self.warm.max(1) {
                 state.idle.push(worker);
-                drop(state);
                 self.returned.notify_one();
+                tell_next(state);
                 return;
             }
         }
@@ -525,13 +548,15 @@ impl Shared {
         self.one_less();
     }
 
-    fn one_less(&self) {
-        self.state.lock().alive -= 1;
+    pub(super) fn one_less(&self) {
+        let mut state = self.state.lock();
+        state.alive -= 1;
         self.returned.notify_all();
         self.wanted.notify_all();
+        tell_next(state);
     }
 
-    fn start(&self) -> Result<Worker, Error> {
+    pub(super) fn start(&self) -> Result<Worker, Error> {
         match self.start_one() {
             Ok(worker) => {
                 event!(
@@ -570,8 +595,19 @@ impl Shared {
             if state.closed {
                 return;
             }
+            if let Some(late) = state.waiting.late(Instant::now()) {
+                drop(state);
+                late.wake();
+                state = self.state.lock();
+                continue;
+            }
             if state.alive >= self.warm {
-                self.wanted.wait(&mut state);
+                match state.waiting.deadline() {
+                    Some(deadline) => {
+                        self.wanted.wait_until(&mut state, deadline);
+                    }
+                    None => self.wanted.wait(&mut state),
+                }
                 continue;
             }
             state.alive += 1;
@@ -582,6 +618,8 @@ impl Shared {
                 Ok(worker) if !state.closed => {
                     state.idle.push(worker);
                     self.returned.notify_all();
+                    tell_next(state);
+                    state = self.state.lock();
                 }
                 Ok(worker) => {
                     state.alive -= 1;
@@ -593,9 +631,20 @@ impl Shared {
                     // Whoever needs one meets the same, and is told.
                     state.alive -= 1;
                     self.returned.notify_all();
+                    tell_next(state);
+                    state = self.state.lock();
                     self.wanted.wait_for(&mut state, RETRY);
                 }
             }
         }
+    }
+}
+
+/// Wakes the future whose turn it is: there is a worker, or room for one.
+fn tell_next(mut state: MutexGuard<'_, State>) {
+    let next = state.waiting.next();
+    drop(state);
+    if let Some(waker) = next {
+        waker.wake();
     }
 }

@@ -6,6 +6,7 @@ use super::handles::Handles;
 use super::jail::{Report, Wall};
 use super::launcher::{Link, Process};
 use super::opening;
+use super::place::Place;
 use super::pool::Shared;
 use super::protocol::VERSION;
 use super::protocol::frame::{self, FrameError, FrameReader};
@@ -26,7 +27,7 @@ use crate::sandbox::{COMPILE_PATIENCE, Config};
 use crate::script::{Script, ScriptId};
 use crate::usage::Usage;
 use crate::value::Value;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::{HashMap, VecDeque};
 use std::io::Read;
 use std::sync::Arc;
@@ -215,16 +216,17 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Takes a worker from the pool.
-    pub(crate) fn begin(pool: &Arc<Shared>, config: &Config) -> Result<Session, Error> {
+    /// Takes a worker from its pool.
+    pub(crate) fn begin(mut place: Place, config: &Config) -> Result<Session, Error> {
         let mut handles = Handles::default();
         let opening = ToWorker::Open(Box::new(opening::of(config, &mut handles)?));
         let news = handles.take_news().map(ToWorker::Handles);
+        let pool = place.pool().clone();
         // An idle worker may have died meanwhile: then another one.
         loop {
-            let mut worker = pool.check_out()?;
+            let mut worker = place.into_worker()?;
             match worker.open(news.as_ref(), &opening, config) {
-                Ok(()) => return Ok(Session::with(worker, pool, handles)),
+                Ok(()) => return Ok(Session::with(worker, &pool, handles)),
                 Err(FrameError::DoesNotFit(bytes)) => {
                     pool.check_in(worker, true);
                     return Err(Error::Setup(format!(
@@ -234,6 +236,7 @@ impl Session {
                 }
                 Err(_) => pool.check_in(worker, false),
             }
+            place = pool.place()?;
         }
     }
 
@@ -288,11 +291,6 @@ impl Session {
         };
         let budget = Budget::default().timeout(COMPILE_PATIENCE);
         self.perform(op, &budget, config, &LiveUsage::default())?.result.map(drop)
-    }
-
-    /// Where to say that a task was dropped.
-    pub(crate) fn ended_tasks(&self) -> Arc<Mutex<Vec<u64>>> {
-        self.ended.clone()
     }
 
     /// Runs a slice of a task.
@@ -388,13 +386,19 @@ impl Session {
         };
         worker.calls += 1;
         let number = worker.calls;
+        // One that was dropped before it is even there is ended by the next call.
+        let starts = match &op {
+            WireOp::StartCall { task, .. } | WireOp::StartRun(task, _) => Some(*task),
+            _ => None,
+        };
+        let end = self.ended.lock().extract_if(.., |task| Some(*task) != starts).collect();
         let call = Call {
             number,
             budget: budget.clone(),
             cancelled: config.cancel.0.load(Ordering::Acquire),
             hooked: config.hook.is_some(),
             forget: std::mem::take(&mut self.forget),
-            end: std::mem::take(&mut *self.ended.lock()),
+            end,
             op,
         };
         let mut run = Run {
@@ -426,6 +430,28 @@ impl Session {
             ))),
             Err(broken) => Err(Error::Died(worker.bury(&broken.error, broken.too_late, usage))),
         }
+    }
+}
+
+/// A sandbox's session, which the sandbox has in common with its tasks.
+pub(crate) struct SharedSession {
+    session: Mutex<Session>,
+    ended: Arc<Mutex<Vec<u64>>>,
+}
+
+impl SharedSession {
+    pub(crate) fn new(session: Session) -> Arc<SharedSession> {
+        Arc::new(SharedSession { ended: session.ended.clone(), session: Mutex::new(session) })
+    }
+
+    /// Waits for the call that the worker is busy with.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Session> {
+        self.session.lock()
+    }
+
+    /// Where to say that a task was dropped: does not wait.
+    pub(crate) fn ended_tasks(&self) -> Arc<Mutex<Vec<u64>>> {
+        self.ended.clone()
     }
 }
 

@@ -329,6 +329,12 @@ impl<T> Answer<T> {
         &self.shared.watch
     }
 
+    /// Whether the caller still waits.
+    #[cfg(feature = "async")]
+    pub(crate) fn is_awaited(&self) -> bool {
+        Arc::strong_count(&self.shared) > 1
+    }
+
     pub(crate) fn send(self, value: T) {
         *self.shared.value.lock() = Some(value);
         self.shared.watch.state.store(ANSWERED, Ordering::Release);

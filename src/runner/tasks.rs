@@ -128,6 +128,13 @@ impl Cage<'_> {
         let globals = self.scope(sandbox, config)?.globals.clone();
         let seat = match self.tasks.seats.pop() {
             Some(seat) => seat,
+            None if self.tasks.closed && self.tasks.left.is_empty() => {
+                return Err(Error::Setup(
+                    "tasks and calls that do not block need stacks of their own, and the worker process has none: give the \
+                     pool some with `PoolBuilder::tasks`"
+                        .to_owned(),
+                ));
+            }
             None if self.tasks.closed => {
                 return Err(Error::Setup(format!(
                     "{} tasks are there, and the worker process has no stack for another: drop some, or give the pool more \

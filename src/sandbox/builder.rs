@@ -8,7 +8,11 @@ use crate::meter::hook::{Cancel, MeterHook};
 use crate::meter::profile::Tallies;
 use crate::observe::Observer;
 use crate::observe::audit::{AuditPolicy, AuditSink};
+#[cfg(feature = "async")]
+use crate::offload::offload;
 use crate::policy::Policy;
+#[cfg(feature = "process")]
+use crate::process::session::{Session, SharedSession};
 use crate::runner::cage::SandboxId;
 use crate::runner::{CallError, Runner};
 use crate::stubs::given::Given;
@@ -92,6 +96,9 @@ pub struct SandboxBuilder {
     isolation: Isolation,
     #[cfg(feature = "process")]
     pool: Option<crate::process::Pool>,
+    /// In the pool, if it has been waited for.
+    #[cfg(feature = "process")]
+    place: Option<crate::process::Place>,
     data: Option<Arc<dyn Any + Send + Sync>>,
     pub(super) provided: Provided,
     profile: bool,
@@ -338,8 +345,11 @@ impl SandboxBuilder {
                     Some(pool) => pool,
                     None => crate::process::Pool::default_pool()?,
                 };
-                let session = crate::process::session::Session::begin(pool.shared(), &config)?;
-                Home::Process(Arc::new(parking_lot::Mutex::new(session)))
+                let place = match self.place {
+                    Some(place) => place,
+                    None => pool.shared().place()?,
+                };
+                Home::Process(SharedSession::new(Session::begin(place, &config)?))
             }
             #[cfg(not(feature = "process"))]
             (Isolation::Process, None) => {
@@ -375,5 +385,48 @@ impl SandboxBuilder {
             #[cfg(feature = "async")]
             async_functions,
         })
+    }
+
+    /// [`SandboxBuilder::build`], without blocking: the future can be polled on any executor. Where all workers of a pool are
+    /// in use it waits its turn, in the order in which the futures were first polled, and for no longer than
+    /// `PoolBuilder::patience`.
+    ///
+    /// # Errors
+    /// As [`SandboxBuilder::build`].
+    ///
+    /// ```
+    /// # fn block_on<F: std::future::Future>(future: F) -> F::Output {
+    /// #     use std::task::{Context, Poll, Wake, Waker};
+    /// #     struct Unpark(std::thread::Thread);
+    /// #     impl Wake for Unpark { fn wake(self: std::sync::Arc<Self>) { self.0.unpark() } }
+    /// #     let waker = Waker::from(std::sync::Arc::new(Unpark(std::thread::current())));
+    /// #     let mut future = std::pin::pin!(future);
+    /// #     loop {
+    /// #         if let Poll::Ready(out) = future.as_mut().poll(&mut Context::from_waker(&waker)) { return out }
+    /// #         std::thread::park();
+    /// #     }
+    /// # }
+    /// use pycage::{Error, Policy, Sandbox};
+    ///
+    /// let answer = block_on(async {
+    ///     let mut sandbox = Sandbox::builder().policy(Policy::plugin()).build_async().await?;
+    ///     sandbox.eval_async::<i64>("6 * 7").await
+    /// })?;
+    /// assert_eq!(answer, 42);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[cfg(feature = "async")]
+    #[cfg_attr(not(feature = "process"), allow(unused_mut, reason = "there is no pool to wait for"))]
+    pub async fn build_async(mut self) -> Result<Sandbox, Error> {
+        #[cfg(feature = "process")]
+        if self.isolation == Isolation::Process && self.runner.is_none() {
+            let pool = match &self.pool {
+                Some(pool) => pool.clone(),
+                None => offload(crate::process::Pool::default_pool).await??,
+            };
+            self.place = Some(pool.shared().clone().place_async().await?);
+            self.pool = Some(pool);
+        }
+        offload(move || self.build()).await?
     }
 }

@@ -112,6 +112,11 @@ impl Sandbox {
 
     #[cfg(feature = "async")]
     pub(crate) async fn compile_async(&self, name: &str, source: &str) -> Result<Script, Error> {
+        // A worker compiles it as it starts the task.
+        #[cfg(feature = "process")]
+        if let Home::Process(_) = &self.home {
+            return Ok(Script::for_workers(name, source, false, false));
+        }
         let (owned_name, owned_source, config) = (name.to_owned(), source.to_owned(), self.config.clone());
         let span = self.compile_span(name, source);
         let job = move |_: &mut Cage<'_>, _: &_| {

@@ -5,6 +5,8 @@ use super::Home;
 use super::{COMPILE_PATIENCE, Sandbox};
 use crate::error::Error;
 use crate::observe::Observed;
+#[cfg(all(feature = "async", feature = "process"))]
+use crate::offload::offload;
 use crate::runner::cage::Cage;
 use crate::runner::tasks::{Start, TaskId};
 use crate::script::Script;
@@ -66,13 +68,8 @@ impl Sandbox {
     fn start_unobserved(&mut self, start: Start) -> Result<Task, Error> {
         #[cfg(feature = "process")]
         if let Home::Process(session) = &self.home {
-            let remote = Remote {
-                session: Arc::downgrade(session),
-                ended: session.lock().ended_tasks(),
-                config: self.config.clone(),
-            };
             let session = session.clone();
-            let task = self.new_task(task::Home::Process(remote));
+            let task = self.new_task(task::Home::Process(Remote::of(&session, &self.config)));
             session.lock().start_task(task.id(), start, &self.config)?;
             return Ok(task);
         }
@@ -85,6 +82,26 @@ impl Sandbox {
     pub(crate) async fn start_async(&mut self, start: Start) -> Result<Task, Error> {
         let observed = self.observe(start.subject());
         let started = async {
+            #[cfg(feature = "process")]
+            if let Home::Process(session) = &self.home {
+                let session = session.clone();
+                let task = self.new_task(task::Home::Process(Remote::of(&session, &self.config)));
+                let (id, config) = (task.id(), self.config.clone());
+                // Goes before the task does. The worker may be told of the task's end by a call that comes before this
+                // one: then it must not begin.
+                let wanted = Arc::new(());
+                let still_wanted = Arc::downgrade(&wanted);
+                let started = offload(move || {
+                    let mut session = session.lock();
+                    if still_wanted.strong_count() == 0 {
+                        return Err(Error::Lost);
+                    }
+                    session.start_task(id, start, &config)
+                });
+                started.await??;
+                drop(wanted);
+                return Ok(task);
+            }
             let (task, job) = self.prepare_task(start)?;
             self.runner()?.call_async(COMPILE_PATIENCE, Arc::default(), move |cage, _| job(cage))?.await??;
             Ok(task)

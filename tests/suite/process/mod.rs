@@ -1,6 +1,7 @@
 //! The process ring: the same sandbox in a worker, its deaths, and the wall around it.
 
 mod api;
+mod asynchronous;
 #[cfg(target_os = "linux")]
 mod cgroup;
 mod deaths;

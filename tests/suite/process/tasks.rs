@@ -222,7 +222,7 @@ fn a_worker_that_dies_ends_its_tasks() {
 
 #[test]
 fn there_are_as_many_as_the_pool_allows() {
-    let none = super::pool();
+    let none = builder().tasks(0).build().unwrap();
     let mut sandbox = sandbox(&none);
     sandbox.exec("def f(): return 1").unwrap();
     match sandbox.start("f", ()) {
