@@ -212,6 +212,7 @@ impl Sandbox {
         self.dispatch(Op::Exec(script), budget).map(|(_, usage)| usage)
     }
 
+    #[inline]
     fn runner(&self) -> Result<&Runner, Error> {
         match &self.home {
             Home::Thread(runner) => Ok(runner),

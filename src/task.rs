@@ -427,7 +427,8 @@ impl Task {
         let (allowed, patience) = self.prepare(slice)?;
         let id = self.id;
         let looked = self.observed.clone().map(|observed| (observed, self.limit.clone()));
-        let stepped = cage.watched(patience, looked, |cage| cage.step_task(id, &allowed, reply))?;
+        cage.usable()?;
+        let stepped = cage.watched(patience, looked, |cage| cage.step_task(id, &allowed, reply));
         self.enter(stepped, &allowed.told)
     }
 

@@ -83,6 +83,7 @@ impl Usage {
     }
 
     /// Adds a later call.
+    #[inline]
     pub(crate) fn add(&mut self, call: &Usage) {
         // A worker process that was taken over may report anything.
         self.instructions = self.instructions.saturating_add(call.instructions);

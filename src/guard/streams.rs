@@ -9,36 +9,10 @@ use rustpython_vm::builtins::{PyStr, PyType};
 use rustpython_vm::class::PyClassImpl;
 use rustpython_vm::function::FuncArgs;
 use rustpython_vm::{Context, Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass};
-use std::cell::RefCell;
-
-thread_local! {
-    /// The output of the run on this thread, where one is kept.
-    static OUTPUT: RefCell<Option<String>> = const { RefCell::new(None) };
-}
-
-/// Runs `f` and answers what was printed while it ran.
-///
-/// Nests: an inner call keeps its own text and the outer one goes on after it. The text is lost if `f` panics.
-pub(crate) fn captured<R>(f: impl FnOnce() -> R) -> (R, String) {
-    let outer = Outer(OUTPUT.with(|output| output.replace(Some(String::new()))));
-    let result = f();
-    let text = OUTPUT.with(|output| output.borrow_mut().take()).unwrap_or_default();
-    drop(outer);
-    (result, text)
-}
-
-/// The output that was set aside; put back when dropped, also when a panic unwinds.
-struct Outer(Option<String>);
-
-impl Drop for Outer {
-    fn drop(&mut self) {
-        OUTPUT.with(|output| *output.borrow_mut() = self.0.take());
-    }
-}
 
 /// Writes what a script printed. Past the budget's limit the run is stopped; what still fits is kept.
 ///
-/// Where nothing captures, the text is dropped. Lone surrogates become U+FFFD.
+/// Outside of a run the text is dropped. Lone surrogates become U+FFFD.
 pub(crate) fn write(text: &Py<PyStr>, vm: &VirtualMachine) -> PyResult<()> {
     let bytes = text.byte_len() as u64;
     fuel::reserve(bytes, vm)?;
@@ -52,11 +26,7 @@ pub(crate) fn write(text: &Py<PyStr>, vm: &VirtualMachine) -> PyResult<()> {
     let kept = if bytes > room { &text[..floor_char_boundary(&text, room)] } else { &text[..] };
     // The text is the host's: what it takes in memory is not the script's.
     let _paused = allocator::pause();
-    OUTPUT.with(|output| {
-        if let Some(output) = output.borrow_mut().as_mut() {
-            output.push_str(kept);
-        }
-    });
+    fuel::with_run(|run| run.state.output.push_str(kept));
     if bytes > room { Err(fuel::trip_now(Trip::Limit(Limit::Output), vm)) } else { Ok(()) }
 }
 
@@ -101,6 +71,10 @@ pub(crate) fn quiet_hook(_args: FuncArgs) {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::Budget;
+    use crate::meter::clock::Clock;
+    use crate::meter::run::Run;
+    use std::sync::Arc;
 
     #[test]
     fn a_cut_never_splits_a_character() {
@@ -110,15 +84,21 @@ mod tests {
     }
 
     #[test]
-    fn captures_nest_and_survive_a_panic() {
-        let put = |text: &str| OUTPUT.with(|output| output.borrow_mut().as_mut().unwrap().push_str(text));
-        let (_, outer) = captured(|| {
+    fn what_is_printed_belongs_to_the_run_that_prints_it() {
+        let run = || {
+            let mut run = Run::new(Arc::default(), None, Arc::default());
+            run.begin(&Budget::default(), None, Clock::started());
+            run
+        };
+        let put = |text: &str| fuel::with_run(|run| run.state.output.push_str(text));
+        let outer = fuel::metered(run(), || {
             put("a");
-            let (_, inner) = captured(|| put("b"));
-            assert_eq!(inner, "b");
-            let _ = std::panic::catch_unwind(|| captured(|| panic!("inside")));
+            let inner = fuel::metered(run(), || put("b"));
+            assert_eq!(inner.run.unwrap().state.output, "b");
+            let _ = std::panic::catch_unwind(|| fuel::metered(run(), || panic!("inside")));
             put("c");
         });
-        assert_eq!(outer, "ac");
+        assert_eq!(outer.run.unwrap().state.output, "ac");
+        assert_eq!(put("d"), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::budget::Asked;
 use crate::guard::builtins::BuiltinsTemplate;
-use crate::guard::{isolate, streams, types};
+use crate::guard::{isolate, types};
 use crate::meter::fuel;
 use crate::meter::run::{LiveUsage, Run, RunState, Trip};
 use crate::usage::Usage;
@@ -57,8 +57,9 @@ pub(super) fn globals(granted: Option<PyDictRef>, vm: &VirtualMachine) -> PyDict
 pub(super) fn run_in(globals: PyDictRef, source: &str, vm: &VirtualMachine) -> Outcome {
     let code = vm.compile(source, Mode::Exec, "<script>").expect("compiles");
     let scope = Scope::with_builtins(None, globals, vm);
-    let ((result, output), usage, trip) =
-        fuel::metered(run(), || streams::captured(|| vm.run_code_obj(code, scope))).split();
+    let mut metered = fuel::metered(run(), || vm.run_code_obj(code, scope));
+    let output = metered.run.as_mut().map(|run| std::mem::take(&mut run.state.output)).unwrap_or_default();
+    let (result, usage, trip) = metered.split();
     let error = result.err().map(|error| describe(&error, vm));
     Outcome { output, error, trip, usage }
 }
@@ -88,6 +89,7 @@ fn run() -> Box<Run> {
         live: Arc::new(LiveUsage::default()),
         pace: crate::meter::clock::Pace::begin(),
         state: RunState::default(),
+        scope: None,
         recorder: None,
         serial: crate::meter::run::next_serial(),
         pause_at: u64::MAX,

@@ -2,6 +2,7 @@
 //! the limits on what crosses.
 
 use crate::host::callback::{Callback, Released, Token};
+use crate::meter::fuel;
 use crate::value::limits::ValueLimits;
 use rustpython_vm::builtins::PyBaseExceptionRef;
 use rustpython_vm::{PyObject, PyObjectRef};
@@ -29,10 +30,6 @@ pub(crate) struct ScopeState {
     pub(crate) iterators: Arc<()>,
     /// How deep callbacks are nested.
     pub(crate) depth: Cell<u32>,
-}
-
-thread_local! {
-    static CURRENT: RefCell<Option<Rc<ScopeState>>> = const { RefCell::new(None) };
 }
 
 impl ScopeState {
@@ -70,7 +67,17 @@ impl ScopeState {
     }
 
     /// Lets go of what the host has let go of. In a run that may run code of the script: nothing may be locked or paused.
-    fn sweep(&self) {
+    ///
+    /// To be called before each run, outside of its meters: when the host does so is no part of the script's bill.
+    #[inline]
+    pub(crate) fn sweep(&self) {
+        if self.released.is_some() {
+            self.let_go();
+        }
+    }
+
+    #[cold]
+    fn let_go(&self) {
         for key in self.released.take() {
             // The borrow ends before the object goes: what it frees may look in here.
             let object = self.held.borrow_mut().remove(&key);
@@ -96,28 +103,10 @@ impl ScopeState {
     }
 }
 
-/// Makes `state` the one of the sandbox that runs on this thread, while `f` runs. To be called outside of the run's meters:
-/// what the host has let go of is freed first, and when the host does so is no part of the script's bill.
-#[inline]
-pub(crate) fn entered<R>(state: &Rc<ScopeState>, f: impl FnOnce() -> R) -> R {
-    struct Outer(Option<Rc<ScopeState>>);
-    impl Drop for Outer {
-        fn drop(&mut self) {
-            CURRENT.with(|current| *current.borrow_mut() = self.0.take());
-        }
-    }
-    state.sweep();
-    let _outer = Outer(CURRENT.with(|current| current.borrow_mut().replace(state.clone())));
-    f()
-}
-
 /// Lets go of what the host has let go of, of the sandbox that runs on this thread.
 #[inline]
 pub(crate) fn sweep() {
-    let state = CURRENT.with(|current| match &*current.borrow() {
-        Some(state) if state.released.is_some() => Some(state.clone()),
-        _ => None,
-    });
+    let state = fuel::with_run(|run| run.scope.as_ref().filter(|state| state.released.is_some()).cloned()).flatten();
     if let Some(state) = state {
         state.sweep();
     }
@@ -125,12 +114,12 @@ pub(crate) fn sweep() {
 
 /// That of the sandbox that runs on this thread.
 pub(crate) fn current() -> Option<Rc<ScopeState>> {
-    CURRENT.with(|current| current.borrow().clone())
+    fuel::with_run(|run| run.scope.clone()).flatten()
 }
 
 /// The limits on what crosses, of the sandbox that runs on this thread.
 pub(crate) fn limits() -> ValueLimits {
-    CURRENT.with(|current| current.borrow().as_ref().map_or_else(ValueLimits::default, |state| state.limits))
+    fuel::with_run(|run| run.scope.as_ref().map(|state| state.limits)).flatten().unwrap_or_default()
 }
 
 /// The exception of that number, if it is the last that a callback let through to the host.

@@ -41,6 +41,7 @@ impl Clock {
         }
     }
 
+    #[inline]
     pub(super) fn elapsed(&self) -> Duration {
         self.before + self.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
@@ -61,6 +62,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
+    #[inline]
     pub(crate) fn begin() -> Self {
         Pace { slice: MIN_SLICE, checked: None, collection: Duration::ZERO }
     }

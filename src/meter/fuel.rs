@@ -115,10 +115,15 @@ pub(crate) fn record(site: &Arc<Site>, weight: i64, vm: &VirtualMachine) {
 }
 
 /// Enters what was spent since the last probe into the profile, if there is one.
+#[inline]
 fn settle(meter: &Meter, run: &mut Run) {
-    if run.recorder.is_none() {
-        return;
+    if run.recorder.is_some() {
+        settle_profile(meter, run);
     }
+}
+
+#[cold]
+fn settle_profile(meter: &Meter, run: &mut Run) {
     let (time, usage) = (run.script_time(), usage_of(meter, run));
     if let Some(recorder) = &mut run.recorder {
         let _paused = allocator::pause();
@@ -314,11 +319,12 @@ pub(crate) fn trip_so_far() -> Option<Trip> {
 /// used again.
 ///
 /// Runs nest (a host function may run another sandbox of the same runner): the outer one is set aside and goes on after.
+#[inline]
 pub(crate) fn metered<R>(run: Box<Run>, f: impl FnOnce() -> R) -> Metered<R> {
+    let first = run.instructions.min(run.pace.slice) as i64;
+    let begun = SetAside { fuel: first, granted: first, native: 0, last_step: i64::MIN, run };
     METER.with(|meter| {
-        let first = run.instructions.min(run.pace.slice) as i64;
-        let outer =
-            Outer::set_aside(meter, SetAside { fuel: first, granted: first, native: 0, last_step: i64::MIN, run });
+        let outer = Outer::set_aside(meter, begun);
         let result = f();
         let mut run = meter.run.borrow_mut().take();
         let (usage, trip) = match &mut run {
@@ -436,6 +442,7 @@ struct Outer<'a> {
 }
 
 impl<'a> Outer<'a> {
+    #[inline]
     fn set_aside(meter: &'a Meter, inner: SetAside) -> Self {
         Outer {
             fuel: meter.fuel.replace(inner.fuel),
@@ -451,6 +458,7 @@ impl<'a> Outer<'a> {
 }
 
 impl Drop for Outer<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.meter.fuel.set(self.fuel);
         self.meter.granted.set(self.granted);
@@ -633,6 +641,7 @@ fn trip(meter: &Meter, why: Trip) {
     meter.granted.set(EMPTY + spent as i64);
 }
 
+#[inline]
 fn usage_of(meter: &Meter, run: &Run) -> Usage {
     // After a trip further probes go on subtracting from EMPTY; what they take is not spending.
     let spent = if meter.tripped.get() { (meter.granted.get() - EMPTY).max(0) as u64 } else { meter.spent() };

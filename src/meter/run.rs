@@ -3,12 +3,14 @@
 use crate::budget::{Budget, Limit};
 use crate::error::TraceEntry;
 use crate::host::failure::HostError;
+use crate::host::scope_state::ScopeState;
 use crate::meter::clock::{Clock, Pace};
 use crate::meter::hook::MeterHook;
 use crate::meter::profile::{Recorder, Tallies};
 use parking_lot::Mutex;
 use rustpython_vm::builtins::PyBaseExceptionRef;
 use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
@@ -34,6 +36,8 @@ pub(crate) struct Run {
     pub live: Arc<LiveUsage>,
     pub pace: Pace,
     pub state: RunState,
+    /// What the host's side keeps for the sandbox that runs.
+    pub scope: Option<Rc<ScopeState>>,
     /// Of a sandbox that is profiled.
     pub recorder: Option<Recorder>,
     /// Tells one run of this thread from another.
@@ -59,6 +63,7 @@ impl Run {
             live,
             pace: Pace::begin(),
             state: RunState::default(),
+            scope: None,
             recorder: None,
             serial: next_serial(),
             pause_at: u64::MAX,
@@ -67,11 +72,13 @@ impl Run {
     }
 
     /// Whether it is `cancel` that stops this run, and `live` that it publishes in: then the hook is the same too.
+    #[inline]
     pub(crate) fn listens_to(&self, cancel: &Arc<AtomicBool>, live: &Arc<LiveUsage>) -> bool {
         Arc::ptr_eq(&self.cancel, cancel) && Arc::ptr_eq(&self.live, live)
     }
 
     /// Makes a new run of it, under these limits.
+    #[inline]
     pub(crate) fn begin(&mut self, budget: &Budget, memory: Option<u64>, clock: Clock) {
         self.instructions = budget.instructions;
         self.memory = memory;
@@ -87,6 +94,12 @@ impl Run {
         }
     }
 
+    /// What the host's side keeps for its sandbox.
+    pub(crate) fn of(mut self: Box<Self>, scope: &Rc<ScopeState>) -> Box<Self> {
+        self.scope = Some(scope.clone());
+        self
+    }
+
     /// What it adds to, if its sandbox is profiled.
     pub(crate) fn recording(mut self: Box<Self>, tallies: Option<&Arc<Mutex<Tallies>>>) -> Box<Self> {
         self.recorder = tallies.map(|tallies| Recorder::new(tallies.clone()));
@@ -94,6 +107,7 @@ impl Run {
     }
 
     /// Script time so far.
+    #[inline]
     pub(crate) fn script_time(&self) -> Duration {
         self.clock.elapsed().saturating_sub(self.state.host_time)
     }
@@ -110,6 +124,7 @@ impl Run {
 }
 
 /// For [`Run::serial`].
+#[inline]
 pub(crate) fn next_serial() -> u64 {
     thread_local! {
         static NEXT: Cell<u64> = const { Cell::new(1) };
@@ -124,6 +139,8 @@ pub(crate) struct RunState {
     /// Since when the host's code runs, while it does.
     pub in_host_since: Option<Instant>,
     pub output_bytes: u64,
+    /// What was printed. Its memory is the host's.
+    pub output: String,
     pub host_calls: u64,
     /// The last error that a host function returned, and the exception that stands for it.
     pub host_error: Option<(PyBaseExceptionRef, HostError)>,

@@ -2,8 +2,8 @@
 
 use crate::budget::Budget;
 use crate::error::Error;
-use crate::guard::{Ground, streams};
-use crate::host::scope_state::{self, ScopeState};
+use crate::guard::Ground;
+use crate::host::scope_state::ScopeState;
 use crate::meter::allocator::{self, Account, MemoryLimits};
 use crate::meter::clock::Clock;
 use crate::meter::fuel::{self, Metered};
@@ -201,6 +201,7 @@ impl<'vm> Cage<'vm> {
     }
 
     /// Whether this is the runner with that queue.
+    #[inline]
     pub(crate) fn is_served_by(&self, queue: &Arc<Queue>) -> bool {
         self.queue.is_some_and(|own| std::ptr::eq(own, Arc::as_ptr(queue)))
     }
@@ -322,6 +323,7 @@ impl<'vm> Cage<'vm> {
     }
 
     /// The scope of a sandbox, made at its first use.
+    #[inline]
     pub(crate) fn scope(&mut self, id: SandboxId, config: &Arc<Config>) -> Result<&mut SandboxScope, Error> {
         match self.scopes.entry(id) {
             std::collections::hash_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
@@ -332,6 +334,7 @@ impl<'vm> Cage<'vm> {
     }
 
     /// Does `work` in a sandbox, inside the meters. The thread must be [`world::Running`].
+    #[inline]
     pub(crate) fn enter(
         &mut self,
         place: Place<'_>,
@@ -354,23 +357,22 @@ impl<'vm> Cage<'vm> {
             .filter(|run| run.listens_to(&place.config.cancel.0, place.live))
             .unwrap_or_else(|| {
                 Run::new(place.config.cancel.0.clone(), place.config.hook.clone(), place.live.clone())
+                    .of(&scope.state)
                     .recording(place.config.profile.as_ref())
             });
         run.begin(budget, limits.memory, place.clock);
         // A recursion limit of a run counts from where the run begins.
         let outer_limit = vm.recursion_limit.get();
         vm.recursion_limit.set(vm.current_recursion_depth() + budget.recursion);
-        let (Metered { result, mut usage, trip, run }, output) = scope_state::entered(&scope.state, || {
-            streams::captured(|| {
-                allocator::billed(&scope.account, limits, || {
-                    fuel::metered(run, || as_run(vm, || work(vm, &scope.globals)))
-                })
-            })
+        scope.state.sweep();
+        let Metered { result, mut usage, trip, mut run } = allocator::billed(&scope.account, limits, || {
+            fuel::metered(run, || as_run(vm, || work(vm, &scope.globals)))
         });
         vm.recursion_limit.set(outer_limit);
+        let output = run.as_mut().map(|run| std::mem::take(&mut run.state.output)).unwrap_or_default();
         scope.run.set(run);
         usage.live_bytes = scope.account.held();
-        Done { result: outcome(trip, result, budget, usage), usage, output }
+        Done { result: outcome(trip, result, budget, &usage), usage, output }
     }
 
     /// The instrumented code of a script on this interpreter.
@@ -409,11 +411,17 @@ impl SandboxScope {
     }
 }
 
+#[inline]
 pub(crate) fn memory_limits(budget: &Budget) -> Result<MemoryLimits, Error> {
-    use crate::budget::Asked;
     if allocator::installed() {
         return Ok(MemoryLimits { memory: Some(budget.memory.value()), allocations: Some(budget.allocations.value()) });
     }
+    no_memory_limits(budget)
+}
+
+#[cold]
+fn no_memory_limits(budget: &Budget) -> Result<MemoryLimits, Error> {
+    use crate::budget::Asked;
     if matches!((budget.memory, budget.allocations), (Asked::Default(_), Asked::Default(_))) {
         return Ok(MemoryLimits::default());
     }

@@ -8,7 +8,7 @@
 use crate::guard::native::{hashing, recursion};
 use crate::host::awaitable::Request;
 use crate::host::failure::HostError;
-use crate::runner::outcome::Failure;
+use crate::runner::outcome::Ended;
 use crate::value::Value;
 use corosensei::stack::{DefaultStack, Stack};
 use corosensei::{Coroutine, CoroutineResult, Yielder};
@@ -39,7 +39,7 @@ pub(crate) enum Reply {
 }
 
 /// What it ends with.
-pub(crate) type Finished = Result<Value, Failure>;
+pub(crate) type Finished = Ended;
 
 type Switch = Yielder<Reply, Wants>;
 

@@ -194,6 +194,7 @@ impl Watch {
 
     /// A job that makes many calls begins one. The clock is not read: the waiting side looks whether it is still the same
     /// call.
+    #[inline]
     pub(crate) fn begin_call(&self, patience: Duration) {
         let nanos = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
         self.call_patience.store(nanos, Ordering::Relaxed);
@@ -202,6 +203,7 @@ impl Watch {
     }
 
     /// The call ends.
+    #[inline]
     pub(crate) fn end_call(&self) {
         self.calls.store(self.calls.load(Ordering::Relaxed) + 1, Ordering::Release);
     }

@@ -8,7 +8,8 @@ use crate::meter::allocator;
 use crate::meter::fuel;
 use crate::observe::Subject;
 use crate::observe::audit::Operation;
-use crate::runner::outcome::{Failure, describe, ended};
+use crate::runner::called;
+use crate::runner::outcome::{Ended, Failure, describe, ended};
 use crate::runner::state;
 use crate::script::Script;
 use crate::value::{IntoArgs, Value};
@@ -108,13 +109,14 @@ pub(crate) fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Op
 
 /// Does `work` as a run, inside the meters, and copies out what comes of it.
 #[inline]
-pub(crate) fn as_run(vm: &VirtualMachine, work: impl FnOnce() -> Performed) -> Result<Value, Failure> {
+pub(crate) fn as_run(vm: &VirtualMachine, work: impl FnOnce() -> Performed) -> Ended {
     let result = fuel::enter(vm).and_then(|()| work());
     carry_out(vm, result)
 }
 
 /// Copies what came of an operation out, inside the meters.
-fn carry_out(vm: &VirtualMachine, result: Performed) -> Result<Value, Failure> {
+#[inline]
+fn carry_out(vm: &VirtualMachine, result: Performed) -> Ended {
     match result {
         Ok(Ok(Answer::Object(object))) => {
             // What most calls answer takes no memory of the host's.
@@ -129,12 +131,19 @@ fn carry_out(vm: &VirtualMachine, result: Performed) -> Result<Value, Failure> {
             let paused = allocator::pause();
             let value = convert::from_python(&object, vm);
             drop(paused);
-            value.map_err(|error| Failure::Other(error.into()))
+            value.or_else(|error| failed(Failure::Other(error.into())))
         }
         Ok(Ok(Answer::Value(value))) => Ok(value),
-        Ok(Err(error)) => Err(Failure::Other(error)),
-        Err(exception) => Err(Failure::Exception(describe(vm, &exception))),
+        Ok(Err(error)) => failed(Failure::Other(error)),
+        Err(exception) => failed(Failure::Exception(describe(vm, &exception))),
     }
+}
+
+#[cold]
+fn failed(failure: Failure) -> Ended {
+    // What the host is told is not the script's to pay for.
+    let _paused = allocator::pause();
+    Err(Box::new(failure))
 }
 
 /// Runs a script's top level, and drives what it answers, if that is a coroutine.
@@ -145,7 +154,7 @@ pub(crate) fn run_to_end(vm: &VirtualMachine, globals: &PyDictRef, code: Option<
 
 /// Calls a global function, and drives what it answers, if that is a coroutine.
 pub(crate) fn call_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, args: impl IntoArgs) -> Performed {
-    let function = match globals.get_item_opt(name, vm)? {
+    let function = match called::global(globals, name, vm)? {
         Some(function) if public(name) => function,
         _ => return Ok(Err(Error::Setup(format!("the sandbox has no global named '{name}' to call")))),
     };
@@ -161,11 +170,17 @@ pub(crate) fn call_held(vm: &VirtualMachine, callback: &Callback, args: impl Int
 }
 
 /// Runs a coroutine that a call answered to its end. There is no event loop: what it awaits must be coroutines.
+#[inline]
 pub(crate) fn drive(result: PyObjectRef, vm: &VirtualMachine) -> PyResult {
     if result.downcast_ref::<PyCoroutine>().is_none() {
         return Ok(result);
     }
-    match vm.call_method(&result, "send", (vm.ctx.none(),)) {
+    drive_coroutine(&result, vm)
+}
+
+#[cold]
+fn drive_coroutine(coroutine: &PyObject, vm: &VirtualMachine) -> PyResult {
+    match vm.call_method(coroutine, "send", (vm.ctx.none(),)) {
         Ok(_) => {
             Err(vm.new_runtime_error("the coroutine waits for something that never comes: there is no event loop"))
         }
@@ -177,6 +192,7 @@ pub(crate) fn drive(result: PyObjectRef, vm: &VirtualMachine) -> PyResult {
 }
 
 /// Whether a host may name a global so: the interpreter's own entries in a scope are not for it.
+#[inline]
 pub(crate) fn public(name: &str) -> bool {
     !name.is_empty() && !name.starts_with("__")
 }
@@ -198,8 +214,8 @@ fn run_code(vm: &VirtualMachine, globals: &PyDictRef, code: Option<PyRef<PyCode>
 }
 
 fn call_object(vm: &VirtualMachine, function: &PyObject, args: impl IntoArgs) -> Performed {
-    let mut objects = Vec::new();
-    let converted = args.each(&mut |arg| {
+    let mut objects = Vec::with_capacity(args.expected());
+    let converted = args.each(|arg| {
         objects.push(convert::to_python(&arg, vm)?);
         Ok::<(), ConversionError>(())
     });

@@ -20,22 +20,31 @@ pub(crate) enum Failure {
     Other(Error),
 }
 
+/// How a run ended. The failure is boxed, as most runs have none, and all pass on what may hold one.
+pub(crate) type Ended = Result<Value, Box<Failure>>;
+
 /// What the host is told of a run that has ended.
-pub(crate) fn outcome(
-    trip: Option<Trip>,
-    result: Result<Value, Failure>,
-    budget: &Budget,
-    usage: Usage,
-) -> Result<Value, Error> {
+#[inline]
+pub(crate) fn outcome(trip: Option<Trip>, result: Ended, budget: &Budget, usage: &Usage) -> Result<Value, Error> {
     match (trip, result) {
         (None, Ok(value)) => Ok(value),
-        (Some(trip), Err(Failure::Exception(stop))) => Err(stopped(trip, budget, usage, stop.traceback)),
-        (Some(trip), _) => Err(stopped(trip, budget, usage, Vec::new())),
-        (None, Err(Failure::Exception(mut exception))) => {
-            exception.usage = Box::new(usage);
-            Err(Error::Exception(exception))
+        (trip, result) => Err(failed(trip, result.err(), budget, usage)),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn failed(trip: Option<Trip>, failure: Option<Box<Failure>>, budget: &Budget, usage: &Usage) -> Error {
+    match (trip, failure.map(|failure| *failure)) {
+        (Some(trip), Some(Failure::Exception(stop))) => stopped(trip, budget, *usage, stop.traceback),
+        (Some(trip), _) => stopped(trip, budget, *usage, Vec::new()),
+        (None, Some(Failure::Exception(mut exception))) => {
+            exception.usage = Box::new(*usage);
+            Error::Exception(exception)
         }
-        (None, Err(Failure::Other(error))) => Err(error),
+        (None, Some(Failure::Other(error))) => error,
+        // There is a trip or a failure: see `outcome`.
+        (None, None) => Error::Lost,
     }
 }
 

@@ -2,9 +2,7 @@
 
 use crate::budget::Budget;
 use crate::error::Error;
-use crate::guard::streams;
 use crate::host::awaitable::Request;
-use crate::host::scope_state;
 use crate::meter::allocator::{self, MemoryBill, MemoryLimits};
 use crate::meter::fuel::{self, SetAside};
 use crate::meter::run::{LiveUsage, Run, Trip};
@@ -125,7 +123,8 @@ impl Cage<'_> {
             Start::Run(script) => Some(self.load(script, config.profile.is_some())?),
             Start::Call { .. } => None,
         };
-        let globals = self.scope(sandbox, config)?.globals.clone();
+        let scope = self.scope(sandbox, config)?;
+        let (globals, state) = (scope.globals.clone(), scope.state.clone());
         let seat = match self.tasks.seats.pop() {
             Some(seat) => seat,
             None if self.tasks.closed && self.tasks.left.is_empty() => {
@@ -157,7 +156,7 @@ impl Cage<'_> {
             })
         });
         let run = SetAside::new(
-            Run::new(config.cancel.0.clone(), config.hook.clone(), live).recording(config.profile.as_ref()),
+            Run::new(config.cancel.0.clone(), config.hook.clone(), live).of(&state).recording(config.profile.as_ref()),
         );
         self.tasks.left.insert(id, Left { sandbox, fiber, run, memory: MemoryBill::default() });
         Ok(())
@@ -199,7 +198,7 @@ impl Cage<'_> {
                     Wants::Answer(request) => Ok(Step::Awaiting(request)),
                 }
             }
-            Went::Ended(result) => outcome::outcome(trip, result, &allowed.told, usage).map(Step::Done),
+            Went::Ended(result) => outcome::outcome(trip, result, &allowed.told, &usage).map(Step::Done),
             Went::Nowhere => Err(Error::Lost),
         };
         let left = matches!(result, Ok(Step::Paused | Step::Awaiting(_)));
@@ -249,15 +248,13 @@ impl Cage<'_> {
             std::mem::forget(fiber);
             return (Went::Nowhere, Usage::default(), None, String::new());
         };
-        let (slice, output) = scope_state::entered(&scope.state, || {
-            fiber.entered(|fiber| {
-                streams::captured(|| {
-                    allocator::billed_on(&scope.account, limits, memory, || {
-                        fuel::metered_slice(run, stop, || fiber.resume(reply))
-                    })
-                })
+        scope.state.sweep();
+        let mut slice = fiber.entered(|fiber| {
+            allocator::billed_on(&scope.account, limits, memory, || {
+                fuel::metered_slice(run, stop, || fiber.resume(reply))
             })
         });
+        let output = slice.run.as_mut().map(|run| std::mem::take(&mut run.run.state.output)).unwrap_or_default();
         let usage = slice.usage;
         let went = match (slice.result, slice.run) {
             (CoroutineResult::Return(result), _) => {

@@ -169,10 +169,10 @@ impl Cage<'_> {
     #[inline]
     pub fn call<T: FromValue>(&mut self, sandbox: &mut Sandbox, name: &str, args: impl IntoArgs) -> Result<T, Error> {
         let subject = Subject::Function(Operation::Call, name);
-        let (value, _) = sandbox.enter(self, None, Some(subject), |cage, place| {
+        let done = sandbox.enter(self, None, Some(subject), |cage, place| {
             cage.enter(place, |vm, globals| operation::call_global(vm, globals, name, args))
-        })?;
-        Ok(T::from_value(value)?)
+        });
+        Ok(T::from_value(done.result?)?)
     }
 
     /// Calls a global function under a budget of its own, as [`Sandbox::call_with`].
@@ -200,10 +200,10 @@ impl Cage<'_> {
         budget: Budget,
     ) -> Result<(T, Usage), Error> {
         let subject = Subject::Function(Operation::Call, name);
-        let (value, usage) = sandbox.enter(self, Some(&budget), Some(subject), |cage, place| {
+        let done = sandbox.enter(self, Some(&budget), Some(subject), |cage, place| {
             cage.enter(place, |vm, globals| operation::call_global(vm, globals, name, args))
-        })?;
-        Ok((T::from_value(value)?, usage))
+        });
+        Ok((T::from_value(done.result?)?, done.usage))
     }
 
     /// Runs source, as [`Sandbox::eval`].
@@ -245,7 +245,7 @@ impl Cage<'_> {
         let script = sandbox.compile_here(Operation::Exec, "<script>", source)?;
         let subject = Subject::Script(Operation::Exec, &script);
         let op = Op::Exec(script.clone());
-        sandbox.enter(self, None, Some(subject), |cage, place| cage.perform(place, op)).map(drop)
+        sandbox.enter(self, None, Some(subject), |cage, place| cage.perform(place, op)).result.map(drop)
     }
 
     /// Runs a compiled script, as [`Sandbox::run`].
@@ -266,8 +266,8 @@ impl Cage<'_> {
     pub fn run<T: FromValue>(&mut self, sandbox: &mut Sandbox, script: &Script) -> Result<T, Error> {
         let op = Op::Run(script.clone());
         let subject = Subject::Script(Operation::Eval, script);
-        let (value, _) = sandbox.enter(self, None, Some(subject), |cage, place| cage.perform(place, op))?;
-        Ok(T::from_value(value)?)
+        let done = sandbox.enter(self, None, Some(subject), |cage, place| cage.perform(place, op));
+        Ok(T::from_value(done.result?)?)
     }
 
     /// Reads a global, as [`Sandbox::get`].
@@ -287,8 +287,8 @@ impl Cage<'_> {
     /// ```
     pub fn get<T: FromValue>(&mut self, sandbox: &mut Sandbox, name: &str) -> Result<T, Error> {
         let op = Op::Get(name.to_owned());
-        let (value, _) = sandbox.enter(self, None, None, |cage, place| cage.perform(place, op))?;
-        Ok(T::from_value(value)?)
+        let done = sandbox.enter(self, None, None, |cage, place| cage.perform(place, op));
+        Ok(T::from_value(done.result?)?)
     }
 
     /// Sets a global, as [`Sandbox::set`].
@@ -311,7 +311,7 @@ impl Cage<'_> {
     pub fn set(&mut self, sandbox: &mut Sandbox, name: &str, value: impl IntoValue) -> Result<(), Error> {
         let (value, hint) = ValueHint::taken(value);
         let op = Op::Set(name.to_owned(), value);
-        sandbox.enter(self, None, None, |cage, place| cage.perform(place, op))?;
+        sandbox.enter(self, None, None, |cage, place| cage.perform(place, op)).result?;
         sandbox.given_mut().set(name, Item::Value(hint));
         Ok(())
     }
@@ -338,10 +338,10 @@ impl Cage<'_> {
         callback: &Callback,
         args: impl IntoArgs,
     ) -> Result<T, Error> {
-        let (value, _) = sandbox.enter(self, None, Some(Subject::Callback), |cage, place| {
+        let done = sandbox.enter(self, None, Some(Subject::Callback), |cage, place| {
             cage.enter(place, |vm, _| operation::call_held(vm, callback, args))
-        })?;
-        Ok(T::from_value(value)?)
+        });
+        Ok(T::from_value(done.result?)?)
     }
 
     /// Runs a slice of a task, as [`Task::resume`].
@@ -394,17 +394,20 @@ impl Cage<'_> {
         task.step_on(self, slice, Reply::Value(value.into_value()))
     }
 
-    /// Does a call with the one who waits for the closure looking on.
+    /// Whether a call may begin: not after one that panicked, in a closure that caught it.
+    #[inline]
+    pub(crate) fn usable(&self) -> Result<(), Error> {
+        if self.inside { Err(Error::Lost) } else { Ok(()) }
+    }
+
+    /// Does a call with the one who waits for the closure looking on. The cage must be [`Cage::usable`].
+    #[inline]
     pub(crate) fn watched<R>(
         &mut self,
         patience: Duration,
         observed: Option<Looked>,
         call: impl FnOnce(&mut Self) -> R,
-    ) -> Result<R, Error> {
-        // A call that panicked, in a closure that caught it.
-        if self.inside {
-            return Err(Error::Lost);
-        }
+    ) -> R {
         self.inside = true;
         let is_observed = observed.is_some();
         if let Some(watch) = &self.waiting {
@@ -421,6 +424,6 @@ impl Cage<'_> {
             watch.end_call();
         }
         self.inside = false;
-        Ok(done)
+        done
     }
 }

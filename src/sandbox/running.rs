@@ -35,6 +35,7 @@ impl Sandbox {
     }
 
     /// What is left of a budget by the one for the sandbox's lifetime.
+    #[inline]
     fn within_lifetime<'a>(&self, asked: &'a Budget) -> Cow<'a, Budget> {
         match &self.lifetime {
             Some(lifetime) => Cow::Owned(asked.within(lifetime, &self.total_usage())),
@@ -43,6 +44,7 @@ impl Sandbox {
     }
 
     /// A run begins, if anybody looks on.
+    #[inline]
     pub(crate) fn observe(&self, subject: Subject<'_>) -> Option<Arc<Observed>> {
         self.config.observer.as_ref()?.begin(subject)
     }
@@ -50,9 +52,10 @@ impl Sandbox {
     /// Does an operation; gives also the bill of one that failed.
     fn perform(&mut self, op: Op, budget: &Budget, effective: &Budget) -> (Result<(Value, Usage), Error>, Usage) {
         match self.hand_over(op, budget, effective) {
-            Ok(done) => {
+            Ok(mut done) => {
+                self.settle(&mut done, budget);
                 let usage = done.usage;
-                (self.settle(done, budget), usage)
+                (done.result.map(|value| (value, usage)), usage)
             }
             Err(error) => {
                 let usage = error.usage().copied().unwrap_or_default();
@@ -97,13 +100,14 @@ impl Sandbox {
 
     /// Does something on the runner's own thread, in the middle of [`Runner::with`]; under the sandbox's own budget if
     /// no other is given.
+    #[inline]
     pub(crate) fn enter(
         &mut self,
         cage: &mut Cage<'_>,
         budget: Option<&Budget>,
         subject: Option<Subject<'_>>,
         work: impl FnOnce(&mut Cage<'_>, Place<'_>) -> Done,
-    ) -> Result<(Value, Usage), Error> {
+    ) -> Done {
         match subject.and_then(|subject| self.observe(subject)) {
             None => self.enter_cage(cage, budget, None, work),
             Some(observed) => self.enter_observed(cage, budget, &observed, work),
@@ -117,36 +121,30 @@ impl Sandbox {
         budget: Option<&Budget>,
         observed: &Arc<Observed>,
         work: impl FnOnce(&mut Cage<'_>, Place<'_>) -> Done,
-    ) -> Result<(Value, Usage), Error> {
+    ) -> Done {
         let _inside = observed.span.enter();
         let budget = budget.unwrap_or(&self.budget).clone();
         let effective = self.within_lifetime(&budget).into_owned();
-        // The bill of a failure is not in every error.
-        let mut usage = None;
         let looked = Some((observed.clone(), Some(effective.clone())));
-        let result = self.enter_cage(cage, Some(&budget), looked, |cage, place| {
-            let done = work(cage, place);
-            usage = Some(done.usage);
-            done
-        });
-        match &result {
-            Ok((value, usage)) => observed.end(Some(&effective), usage, Ended::Returned(value.type_name())),
-            Err(error) => observed.end(Some(&effective), &usage.unwrap_or_default(), Ended::Failed(error)),
-        }
-        result
+        let done = self.enter_cage(cage, Some(&budget), looked, work);
+        let ended = match &done.result {
+            Ok(value) => Ended::Returned(value.type_name()),
+            Err(error) => Ended::Failed(error),
+        };
+        observed.end(Some(&effective), &done.usage, ended);
+        done
     }
 
+    #[inline]
     fn enter_cage(
         &mut self,
         cage: &mut Cage<'_>,
         budget: Option<&Budget>,
         looked: Option<Looked>,
         work: impl FnOnce(&mut Cage<'_>, Place<'_>) -> Done,
-    ) -> Result<(Value, Usage), Error> {
-        if !cage.is_served_by(&self.runner()?.lease.queue) {
-            return Err(Error::Setup(
-                "this sandbox lives on another runner; build it with this one's `SandboxBuilder::runner`".to_owned(),
-            ));
+    ) -> Done {
+        if let Err(error) = self.lives_in(cage) {
+            return Done::failed(error);
         }
         let asked = budget.unwrap_or(&self.budget);
         let effective = self.within_lifetime(asked);
@@ -157,37 +155,43 @@ impl Sandbox {
             live: &self.live,
             clock: Clock::lazy(),
         };
-        let done = cage.watched(effective.timeout.saturating_add(GRACE), looked, |cage| work(cage, place))?;
+        let patience = effective.timeout.saturating_add(GRACE);
+        let mut done = cage.watched(patience, looked, |cage| work(cage, place));
         if done.result.is_ok() && done.output.is_empty() && self.books.is_none() {
             // The usual case, which is to be quick.
             self.spent.add(&done.usage);
-            return done.result.map(|value| (value, done.usage));
+        } else {
+            let asked = asked.clone();
+            self.settle(&mut done, &asked);
         }
-        let asked = asked.clone();
-        self.settle(done, &asked)
+        done
+    }
+
+    /// Whether it can be used in this cage.
+    #[inline]
+    fn lives_in(&self, cage: &Cage<'_>) -> Result<(), Error> {
+        if !cage.is_served_by(&self.runner()?.lease.queue) {
+            return Err(Error::Setup(
+                "this sandbox lives on another runner; build it with this one's `SandboxBuilder::runner`".to_owned(),
+            ));
+        }
+        cage.usable()
     }
 
     /// Enters what came of a call into the books.
-    fn settle(&mut self, done: Done, budget: &Budget) -> Result<(Value, Usage), Error> {
-        let Done { result, usage, output } = done;
-        self.spent.add(&usage);
+    fn settle(&mut self, done: &mut Done, budget: &Budget) {
+        self.spent.add(&done.usage);
         if let Some(books) = &self.books {
             books.lock().calls = self.spent;
         }
-        self.output.push_str(&output);
-        match result {
-            Ok(value) => Ok((value, usage)),
-            Err(Error::Budget(mut stop)) => {
-                if let Some(lifetime) = &self.lifetime
-                    && stop.allowed < budget.allowed(stop.limit)
-                {
-                    stop.lifetime = true;
-                    stop.allowed = lifetime.allowed(stop.limit);
-                    stop.used = self.spent.of(stop.limit);
-                }
-                Err(Error::Budget(stop))
-            }
-            Err(error) => Err(error),
+        self.output.push_str(&std::mem::take(&mut done.output));
+        if let Err(Error::Budget(stop)) = &mut done.result
+            && let Some(lifetime) = &self.lifetime
+            && stop.allowed < budget.allowed(stop.limit)
+        {
+            stop.lifetime = true;
+            stop.allowed = lifetime.allowed(stop.limit);
+            stop.used = self.spent.of(stop.limit);
         }
     }
 }

@@ -21,7 +21,7 @@ impl Cage<'_> {
     #[doc(hidden)]
     pub fn hold_up(&mut self, sandbox: &mut Sandbox, time: Duration) -> Result<(), Error> {
         let subject = Subject::Function(Operation::Call, "hold_up");
-        sandbox.enter(self, None, Some(subject), |cage, place| cage.perform(place, Op::HoldUp(time))).map(drop)
+        sandbox.enter(self, None, Some(subject), |cage, place| cage.perform(place, Op::HoldUp(time))).result.map(drop)
     }
 }
 

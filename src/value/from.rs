@@ -107,6 +107,7 @@ impl FromValue for bool {
 macro_rules! from_int {
     ($($int:ty),*) => {$(
         impl FromValue for $int {
+            #[inline]
             fn from_value(value: Value) -> Result<Self, ConversionError> {
                 let range = || ConversionError::new(concat!("the int is out of range for ", stringify!($int)));
                 match value {

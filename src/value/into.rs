@@ -268,17 +268,27 @@ pub trait IntoArgs {
 
     /// Converts one after the other, with no list made of them.
     #[doc(hidden)]
-    fn each<Failed>(self, take: &mut dyn FnMut(Value) -> Result<(), Failed>) -> Result<(), Failed>
+    fn each<Failed>(self, take: impl FnMut(Value) -> Result<(), Failed>) -> Result<(), Failed>
     where
         Self: Sized,
     {
         self.into_args().into_iter().try_for_each(take)
+    }
+
+    /// How many there are, where that is known beforehand; else zero.
+    #[doc(hidden)]
+    fn expected(&self) -> usize {
+        0
     }
 }
 
 impl IntoArgs for Vec<Value> {
     fn into_args(self) -> Vec<Value> {
         self
+    }
+
+    fn expected(&self) -> usize {
+        self.len()
     }
 }
 
@@ -308,10 +318,16 @@ macro_rules! tuples {
             }
 
             #[allow(non_snake_case)]
-            fn each<Failed>(self, take: &mut dyn FnMut(Value) -> Result<(), Failed>) -> Result<(), Failed> {
+            #[inline]
+            fn each<Failed>(self, mut take: impl FnMut(Value) -> Result<(), Failed>) -> Result<(), Failed> {
                 let ($($name,)*) = self;
                 $(take($name.into_value())?;)*
                 Ok(())
+            }
+
+            #[inline]
+            fn expected(&self) -> usize {
+                [$(stringify!($name)),*].len()
             }
         }
     };

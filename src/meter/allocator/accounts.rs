@@ -38,6 +38,7 @@ impl Account {
     }
 
     /// Bytes held, while the account is not current.
+    #[inline]
     pub(crate) fn held(&self) -> u64 {
         SLOTS[self.tag.slot as usize].held.load(Ordering::Relaxed).max(0) as u64
     }
@@ -78,11 +79,13 @@ pub(super) fn change(tag: Tag, bytes: i64) {
 }
 
 /// Takes what an account holds out of its slot: it becomes current.
+#[inline]
 pub(super) fn take(tag: Tag) -> i64 {
     SLOTS[tag.slot as usize].held.swap(0, Ordering::Relaxed)
 }
 
 /// Writes what an account holds back to its slot: it is no longer current.
+#[inline]
 pub(super) fn put_back(slot: u32, bytes: i64) {
     SLOTS[slot as usize].held.fetch_add(bytes, Ordering::Relaxed);
 }

@@ -27,11 +27,13 @@ pub(crate) struct MemoryBill {
 }
 
 /// Bills this thread's allocations to `account` while `f` runs. Nests.
+#[inline]
 pub(crate) fn billed<R>(account: &Account, limits: MemoryLimits, f: impl FnOnce() -> R) -> R {
     billed_on(account, limits, MemoryBill::default(), f)
 }
 
 /// [`billed`], going on from an earlier bill.
+#[inline]
 pub(crate) fn billed_on<R>(account: &Account, limits: MemoryLimits, before: MemoryBill, f: impl FnOnce() -> R) -> R {
     let _restore = CURRENT.with(|current| {
         let billing = Billing::begin(current, account.tag, limits);
@@ -45,7 +47,8 @@ pub(crate) fn billed_on<R>(account: &Account, limits: MemoryLimits, before: Memo
 
 /// Puts the outer account back when dropped, also when a panic unwinds.
 struct Billing {
-    outer: Saved,
+    /// `None` where nobody was billed, and nobody's billing was paused: then there is nothing to go on with.
+    outer: Option<Saved>,
 }
 
 struct Saved {
@@ -62,8 +65,9 @@ struct Saved {
 }
 
 impl Billing {
+    #[inline]
     fn begin(current: &Current, tag: Tag, limits: MemoryLimits) -> Billing {
-        let outer = Saved {
+        let outer = (current.slot.get() != 0 || current.aside.get() != Tag::NOBODY).then(|| Saved {
             tag: current.tag(),
             peak: current.peak.get(),
             allocations: current.allocations.get(),
@@ -74,7 +78,7 @@ impl Billing {
             max_allocations: current.max_allocations.get(),
             exceeded: current.exceeded.get(),
             pressure: current.pressure.get(),
-        };
+        });
         current.settle();
         let held = accounts::take(tag);
         let soft = limits.memory.map_or(i64::MAX, |bytes| bytes.min(1 << 60) as i64);
@@ -96,11 +100,12 @@ impl Billing {
 }
 
 impl Drop for Billing {
+    #[inline]
     fn drop(&mut self) {
         // A destroyed thread-local means that the thread ends, and its account with it.
         let _ = CURRENT.try_with(|current| {
             current.settle();
-            let outer = &self.outer;
+            let Some(outer) = &self.outer else { return current.set_tag(Tag::NOBODY) };
             let held = if outer.tag == Tag::NOBODY { 0 } else { accounts::take(outer.tag) };
             current.live.set(held);
             current.peak.set(outer.peak.max(held));
@@ -120,6 +125,7 @@ impl Drop for Billing {
 
 /// Collect when half as much again is held as after the last collection, in steps that are worth it, and in any case
 /// before the limit.
+#[inline]
 fn collect_threshold(held: i64, soft: i64) -> i64 {
     let grown = held + (held / 2).max(4 << 20);
     // Within the last sixteenth below the limit a collection would come again and again: leave it to the limit.
@@ -198,6 +204,7 @@ pub(crate) fn live() -> u64 {
 }
 
 /// The current account's bill for this run.
+#[inline]
 pub(crate) fn bill() -> MemoryBill {
     CURRENT.with(|current| MemoryBill {
         allocations: current.allocations.get(),
@@ -208,6 +215,7 @@ pub(crate) fn bill() -> MemoryBill {
 }
 
 /// The limit that was passed, if one was.
+#[inline]
 pub(crate) fn exceeded() -> Option<Limit> {
     CURRENT.with(|current| match current.exceeded.get() {
         // A collection may have brought it down again.
@@ -351,6 +359,7 @@ impl Current {
     }
 
     /// Writes what the current account holds back to its slot.
+    #[inline]
     fn settle(&self) {
         let slot = self.slot.get();
         if slot != 0 {
@@ -382,6 +391,7 @@ impl Current {
         }
     }
 
+    #[inline]
     fn next_watermark(&self) {
         self.watermark.set(if self.exceeded.get() == Some(Limit::Memory) {
             self.hard.get()

@@ -7,6 +7,7 @@ use std::alloc::{GlobalAlloc, Layout};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether a [`MeteredAlloc`] is this process's global allocator.
+#[inline]
 pub(crate) fn installed() -> bool {
     if !INSTALLED.load(Ordering::Relaxed) {
         // Nothing may have been allocated yet: allocate once, then look again.

@@ -155,6 +155,7 @@ fn run(limit: u64) -> Box<Run> {
         live: Default::default(),
         pace: crate::meter::clock::Pace::begin(),
         state: RunState::default(),
+        scope: None,
         recorder: None,
         serial: crate::meter::run::next_serial(),
         pause_at: u64::MAX,

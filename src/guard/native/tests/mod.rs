@@ -79,6 +79,7 @@ fn budget(instructions: u64) -> Box<Run> {
         live: Arc::new(LiveUsage::default()),
         pace: crate::meter::clock::Pace::begin(),
         state: RunState::default(),
+        scope: None,
         recorder: None,
         serial: crate::meter::run::next_serial(),
         pause_at: u64::MAX,
