@@ -188,7 +188,7 @@ impl Neighbour {
         sandbox.set("treasure", vec![1, 2, 3]).expect("a global can be set");
         let script = sandbox.compile("neighbour.py", ROUTINE).expect("the routine is valid");
         // The second run replaces what the first one left, as all later ones do.
-        sandbox.run::<Value>(&script).expect("the routine runs");
+        sandbox.run_with::<Value>(&script, bed::small()).expect("the routine runs");
         let expected = sandbox.run_with(&script, bed::small()).expect("the routine runs");
         Neighbour { runner: bed::runner(), sandbox, script, expected }
     }
