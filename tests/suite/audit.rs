@@ -377,7 +377,7 @@ fn crashed_stuck_lost_and_stopped_runs_have_records() {
 #[test]
 fn a_worker_that_dies_leaves_a_record_and_a_pool_can_have_the_sink() {
     let records = Records::default();
-    let pool = process::builder().unguarded().audit(records.sink()).build().unwrap();
+    let pool = process::builder().unguarded().tasks(0).audit(records.sink()).build().unwrap();
     let short = Budget::default().timeout(Duration::from_millis(300));
     let mut sandbox = Sandbox::builder().pool(&pool).label("spinner").budget(short).build().unwrap();
     assert!(matches!(sandbox.exec("while True: pass"), Err(Error::Died(_))));
