@@ -280,11 +280,16 @@ pub(crate) fn usage_so_far() -> Option<Usage> {
 /// A call of the host has spent that time on its way between processes. It is the script's, not the host's.
 #[cfg(feature = "process")]
 pub(crate) fn crossed(time: Duration) {
-    with_run(|run| {
-        if let Some(since) = &mut run.state.in_host_since {
-            *since += time;
-        }
+    let over = with_run(|run| {
+        let Some(since) = &mut run.state.in_host_since else { return false };
+        *since += time;
+        let away = since.elapsed();
+        run.script_time().saturating_sub(away) >= run.timeout
     });
+    // A script that does little else has few probes in that time, and would look at the clock too seldom.
+    if over == Some(true) {
+        METER.with(|meter| meter.arm());
+    }
 }
 
 /// What the current run may still use of a limit; `u64::MAX` where the limit is not in force.

@@ -118,6 +118,7 @@ pub(crate) fn warm(
     report: super::jail::Report,
     go_on: impl FnOnce(&mut Cage<'_>, Ground) -> std::convert::Infallible,
 ) -> ! {
+    one_arena();
     crate::meter::allocator::set_lost_hook(serve::out_of_memory);
     let interpreter = interpreter::create();
     interpreter.enter(|vm| {
@@ -136,6 +137,18 @@ pub(crate) fn warm(
         };
         match go_on(&mut cage, ground) {}
     })
+}
+
+/// Has the system's allocator keep to its first arena, whatever other threads there were.
+///
+/// glibc gives arenas of another kind to other threads (such as stacks for tasks are made on), goes over to them when the first
+/// one cannot grow, and opens a file of `/proc` before it shrinks one, for which the jail would kill the worker.
+fn one_arena() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: sets a number of the allocator's, and is called while there is no other thread.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
 }
 
 /// Runs `work` on a stack that is as large as the interpreter may need.
