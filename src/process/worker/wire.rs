@@ -197,6 +197,8 @@ pub(super) fn ask(
         args: args.into_iter().map(|arg| wire.proxies.pack(arg)).collect(),
         keywords: keywords.into_iter().map(|(name, value)| (name, wire.proxies.pack(value))).collect(),
     };
+    // From before the frame is sent: the host may run before this process is back from sending it.
+    let mut waits = Instant::now();
     match wire.hand_over(&FromWorker::HostCall(call)) {
         Ok(()) => {}
         Err(FrameError::DoesNotFit(bytes)) => {
@@ -204,7 +206,6 @@ pub(super) fn ask(
         }
         Err(_) => std::process::exit(0),
     }
-    let mut waits = Instant::now();
     loop {
         return match wire.next() {
             ToWorker::Answer(Turn { took, said }) => {
@@ -230,8 +231,8 @@ pub(super) fn ask(
                     Err(Error::Crashed { message: panic_message(&*panic), usage: Box::default() })
                 }));
                 wire = shared.lock();
-                wire.called_back(outcome);
                 waits = Instant::now();
+                wire.called_back(outcome);
                 continue;
             }
             _ => misunderstood("something else than the answer of a host function"),
