@@ -186,7 +186,7 @@ impl Default for PoolBuilder {
             start_timeout: Duration::from_secs(20),
             patience: Duration::from_secs(30),
             require: None,
-            jail: JailSpec { memory: 256 << 20, tasks: TASKS, cpu_seconds: 3600, unguarded: false },
+            jail: JailSpec { memory: 256 << 20, tasks: TASKS, tasks_asked: false, cpu_seconds: 3600, unguarded: false },
             cgroup: None,
             audit: None,
         }
@@ -286,7 +286,8 @@ impl PoolBuilder {
     }
 
     /// Tasks that a sandbox may have at a time, see [`Sandbox::start`](crate::Sandbox::start). A call that does not block
-    /// (`Sandbox::eval_async`, `call_async`) is one, so with the feature `async` there is one at first, and without it none.
+    /// (`Sandbox::eval_async`, `call_async`) is one, so with the feature `async` there is one, where the
+    /// worker's machine has the memory, and without it none.
     /// Each takes 256 MiB of the worker's address space for its stack, of which only what is touched costs anything, and which
     /// is not part of [`memory`](Self::memory). Native code that got past all else could fill it.
     ///
@@ -307,6 +308,7 @@ impl PoolBuilder {
     #[must_use]
     pub fn tasks(mut self, count: u32) -> Self {
         self.jail.tasks = count;
+        self.jail.tasks_asked = true;
         self
     }
 
@@ -480,7 +482,7 @@ impl Shared {
             start_timeout: Duration::ZERO,
             patience: Duration::ZERO,
             require: Vec::new(),
-            jail: JailSpec { memory: 0, tasks: 0, cpu_seconds: 0, unguarded: false },
+            jail: JailSpec { memory: 0, tasks: 0, tasks_asked: false, cpu_seconds: 0, unguarded: false },
             ungrouped: Vec::new(),
             audit: None,
             state: Mutex::new(State { alive: 1, ..State::default() }),

@@ -60,7 +60,7 @@ pub fn host_against(bytes: &[u8]) -> usize {
         errors: None,
         process: Arc::new(Nothing),
     };
-    let jail = JailSpec { memory: 0, tasks: 0, cpu_seconds: 0, unguarded: false };
+    let jail = JailSpec { memory: 0, tasks: 0, tasks_asked: false, cpu_seconds: 0, unguarded: false };
     let Ok(worker) = Worker::come_up(link, StartWorker { version: VERSION, jail }, Duration::from_secs(60)) else {
         return 0;
     };
@@ -172,7 +172,7 @@ pub fn conversation() -> Vec<u8> {
 /// What a host may say, for seeds.
 pub fn host_conversation() -> Vec<u8> {
     let mut bytes = Vec::new();
-    let jail = JailSpec { memory: 1 << 28, tasks: 3, cpu_seconds: 60, unguarded: false };
+    let jail = JailSpec { memory: 1 << 28, tasks: 3, tasks_asked: true, cpu_seconds: 60, unguarded: false };
     put(&mut bytes, &ToWorker::Start(StartWorker { version: VERSION, jail }));
     put(&mut bytes, &ToWorker::Open(Box::default()));
     let told = WireType { name: "Orc".to_owned(), named: Vec::new(), operators: Vec::new(), problem: None };

@@ -102,10 +102,10 @@ impl Cage<'_> {
     /// cannot be started: a stack takes one, for a moment.
     #[cfg(feature = "process")]
     pub(crate) fn make_seats(&mut self, count: u32) -> std::io::Result<()> {
+        self.tasks.closed = true;
         for _ in 0..count {
             self.tasks.seats.push(Seat::new(self.vm)?);
         }
-        self.tasks.closed = true;
         Ok(())
     }
 

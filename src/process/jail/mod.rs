@@ -107,6 +107,8 @@ pub(crate) struct JailSpec {
     pub memory: u64,
     /// Tasks that its sandbox may have at a time.
     pub tasks: u32,
+    /// Whether the host has said how many. A worker that has not the memory for some that it only might need goes without.
+    pub tasks_asked: bool,
     /// Seconds of processor time in a worker's life.
     pub cpu_seconds: u64,
     /// For tests of the wall alone: no validator, no source limits, no budgets in the worker.

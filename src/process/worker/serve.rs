@@ -46,7 +46,9 @@ pub(in crate::process) fn serve(cage: &mut Cage<'_>, ground: &Ground, forked: bo
         wire.lock().must_send(&FromWorker::Ready(Ready { version: VERSION, report }));
         misunderstood("the host is of another version");
     }
-    if let Err(error) = cage.make_seats(start.jail.tasks) {
+    if let Err(error) = cage.make_seats(start.jail.tasks)
+        && start.jail.tasks_asked
+    {
         super::give_up(&format!("no stacks for {} tasks: {error}", start.jail.tasks));
     }
     let report = match jail::enter(&start.jail, ground, forked) {
