@@ -16,6 +16,7 @@ mod place;
 mod pool;
 pub(crate) mod protocol;
 pub(crate) mod session;
+mod supply;
 #[cfg(target_os = "linux")]
 mod template;
 mod watchdog;

@@ -1,7 +1,7 @@
 //! The right to a worker of a pool, and those who wait for one without a thread.
 
-use super::pool::Shared;
 use super::session::Worker;
+use super::supply::Shared;
 use crate::error::Error;
 use std::collections::BTreeMap;
 use std::sync::Arc;

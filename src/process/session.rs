@@ -7,12 +7,12 @@ use super::jail::{Report, Wall};
 use super::launcher::{Link, Process};
 use super::opening;
 use super::place::Place;
-use super::pool::Shared;
 use super::protocol::VERSION;
 use super::protocol::frame::{self, FrameError, FrameReader};
 use super::protocol::message::{
     Call, Done as WireDone, FromWorker, HostAnswer, Start as StartWorker, ToWorker, WireOp, WireScript, WireSlice,
 };
+use super::supply::Shared;
 use super::watchdog;
 use super::watchdog::{Input, Watch};
 use crate::budget::Budget;

@@ -4,7 +4,6 @@ use super::death::Exit;
 use super::handles::Handles;
 use super::jail::{JailSpec, Report};
 use super::launcher::{Link, Process};
-use super::pool::Shared;
 use super::protocol::VERSION;
 use super::protocol::frame::{self, FrameReader, Message};
 use super::protocol::message::{
@@ -14,6 +13,7 @@ use super::protocol::message::{
 use super::protocol::outcome::Outcome;
 use super::protocol::value::Flat;
 use super::session::{Session, Worker};
+use super::supply::Shared;
 use crate::budget::Budget;
 use crate::host::callback::{Callback, Token};
 use crate::host::context::CallContext;
@@ -130,6 +130,15 @@ fn asked(asked: Asked, args: Vec<Value>) -> FromWorker {
     })
 }
 
+fn ready() -> FromWorker {
+    FromWorker::Ready(Ready { version: VERSION, report: Report::default() })
+}
+
+fn done(number: u64, result: Outcome, usage: Usage, output: &str) -> FromWorker {
+    let output = output.to_owned();
+    FromWorker::Done(Box::new(Done { number, result, usage, output, last: false, left: false }))
+}
+
 fn callable() -> Value {
     Value::Function(Callback::new("function".to_owned(), Token::new(3, Arc::default())))
 }
@@ -138,13 +147,11 @@ fn callable() -> Value {
 /// report, and answers.
 pub fn conversation() -> Vec<u8> {
     let value = Value::Dict(vec![(Value::Str("loot".into()), Value::List(vec![Value::Int(-7), Value::Float(0.5)]))]);
-    let done = |number, result| {
-        let usage = Usage { instructions: 40, ..Usage::default() };
-        FromWorker::Done(Box::new(Done { number, result, usage, output: "hi\n".to_owned(), last: false, left: false }))
-    };
+    let usage = Usage { instructions: 40, ..Usage::default() };
+    let done = |number, result| done(number, result, usage, "hi\n");
     let mut bytes = Vec::new();
     let mut say = |message: FromWorker| put(&mut bytes, &message);
-    say(FromWorker::Ready(Ready { version: VERSION, report: Report::default() }));
+    say(ready());
     let thing = THING.as_any().inner.id;
     say(done(1, Outcome::Value(Flat::packed(Value::None))));
     say(done(2, Outcome::Value(Flat::packed(Value::None))));
@@ -199,6 +206,18 @@ mod tests {
     use super::*;
     use crate::host::object::AnyObject;
 
+    fn answered(number: u64, value: Value) -> FromWorker {
+        done(number, Outcome::Value(Flat::packed(value)), Usage::default(), "")
+    }
+
+    /// What a worker says that has come up, and has answered so many calls.
+    fn up_to(calls: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        put(&mut bytes, &ready());
+        (1..=calls).for_each(|number| put(&mut bytes, &answered(number, Value::None)));
+        bytes
+    }
+
     #[test]
     fn what_is_said_is_understood() {
         assert_eq!(host_against(&conversation()), 9);
@@ -210,18 +229,7 @@ mod tests {
     fn what_was_never_given_ends_the_conversation() {
         let thing = THING.as_any().inner.id;
         let unknown = || Value::List(vec![Value::Object(AnyObject::unopened(u64::MAX))]);
-        let done = |value| {
-            let result = Outcome::Value(Flat::packed(value));
-            let usage = Usage::default();
-            FromWorker::Done(Box::new(Done {
-                number: 3,
-                result,
-                usage,
-                output: String::new(),
-                last: false,
-                left: false,
-            }))
-        };
+        let done = |value| answered(3, value);
         let read = || WireRequest::Read("x".to_owned());
         let back = |value| FromWorker::CalledBack(Box::new(Outcome::Value(Flat::packed(value))));
         let call = || asked(Asked::Function(1), vec![callable()]);
@@ -239,14 +247,7 @@ mod tests {
             ("a slice's end of a call back", vec![call(), FromWorker::CalledBack(Box::new(Outcome::Paused))]),
             ("nothing more in a call back", vec![call()]),
         ] {
-            let mut bytes = Vec::new();
-            put(&mut bytes, &FromWorker::Ready(Ready { version: VERSION, report: Report::default() }));
-            for number in 1..=2 {
-                let result = Outcome::Value(Flat::packed(Value::None));
-                let (usage, output) = (Usage::default(), String::new());
-                let done = Done { number, result, usage, output, last: false, left: false };
-                put(&mut bytes, &FromWorker::Done(Box::new(done)));
-            }
+            let mut bytes = up_to(2);
             frames.iter().for_each(|frame| put(&mut bytes, frame));
             put(&mut bytes, &done(Value::None));
             assert_eq!(host_against(&bytes), 2, "{what}");
@@ -255,25 +256,14 @@ mod tests {
 
     #[test]
     fn calls_back_nest_no_deeper_than_they_may() {
-        let mut bytes = Vec::new();
-        put(&mut bytes, &FromWorker::Ready(Ready { version: VERSION, report: Report::default() }));
-        for _ in 0..100_000 {
-            put(&mut bytes, &asked(Asked::Function(1), vec![callable()]));
+        // The host's function is not there yet when the first call of it comes, or it is.
+        for answered in [0, 2] {
+            let mut bytes = up_to(answered);
+            for _ in 0..100_000 {
+                put(&mut bytes, &asked(Asked::Function(1), vec![callable()]));
+            }
+            assert_eq!(host_against(&bytes), answered as usize);
         }
-        // The host's function is not there yet when the first call of it comes.
-        assert_eq!(host_against(&bytes), 0);
-        let mut bytes = Vec::new();
-        put(&mut bytes, &FromWorker::Ready(Ready { version: VERSION, report: Report::default() }));
-        for number in 1..=2 {
-            let result = Outcome::Value(Flat::packed(Value::None));
-            let (usage, output) = (Usage::default(), String::new());
-            let done = Done { number, result, usage, output, last: false, left: false };
-            put(&mut bytes, &FromWorker::Done(Box::new(done)));
-        }
-        for _ in 0..100_000 {
-            put(&mut bytes, &asked(Asked::Function(1), vec![callable()]));
-        }
-        assert_eq!(host_against(&bytes), 2);
     }
 
     #[test]
@@ -306,15 +296,10 @@ mod tests {
             elapsed: Duration::MAX,
             host_time: Duration::MAX,
         };
-        let mut bytes = Vec::new();
-        put(&mut bytes, &FromWorker::Ready(Ready { version: VERSION, report: Report::default() }));
+        let mut bytes = up_to(0);
         for number in 1..=9 {
             put(&mut bytes, &FromWorker::Progress(most));
-            let (result, output) = (Outcome::Value(Flat::packed(Value::None)), String::new());
-            put(
-                &mut bytes,
-                &FromWorker::Done(Box::new(Done { number, result, usage: most, output, last: false, left: false })),
-            );
+            put(&mut bytes, &done(number, Outcome::Value(Flat::packed(Value::None)), most, ""));
         }
         assert_eq!(host_against(&bytes), 9);
     }
