@@ -120,14 +120,9 @@ fn what_is_awaited_crosses_both_ways() {
     let Ok(Progress::Awaiting(request)) = task.resume(slice(10_000)) else { panic!("it sleeps") };
     assert_eq!((request.name.as_str(), request.args), ("host.sleep", vec![Value::Int(3)]));
     // The host's own error comes back as itself.
-    #[derive(Debug, PartialEq)]
+    #[derive(Debug, thiserror::Error, PartialEq)]
+    #[error("fire")]
     struct Fire(u32);
-    impl std::fmt::Display for Fire {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("fire")
-        }
-    }
-    impl std::error::Error for Fire {}
     match task.resume_with_error(Fire(7), slice(10_000)) {
         Err(Error::Exception(exception)) => {
             assert_eq!(exception.host_error.as_ref().and_then(|error| error.downcast_ref::<Fire>()), Some(&Fire(7)))
