@@ -6,8 +6,8 @@ use crate::error::ConversionError;
 use crate::host::callback::{Callback, Released, Token};
 use crate::host::callback_call;
 use crate::host::function::Erased;
-use crate::host::object::AnyObject;
 use crate::host::object::members::{Items, Table};
+use crate::host::object::{AnyObject, MAX_ITERATORS};
 use crate::value::Value;
 use std::any::Any;
 use std::collections::HashMap;
@@ -15,9 +15,6 @@ use std::sync::Arc;
 
 /// Objects that a worker may know at a time. They stay alive as long as its script has them, or as it says so.
 const MAX_OBJECTS: usize = 1 << 20;
-
-/// As many as a worker lets its script have.
-const MAX_ITERATORS: usize = 1_000;
 
 /// A host function, with the names of its parameters.
 pub(super) struct NamedFunction {
@@ -57,7 +54,7 @@ impl Handles {
         self.objects.get(&id).cloned()
     }
 
-    /// Keeps an iterator, under the number that this gives. `None` when there are too many.
+    /// Keeps an iterator, under the number that this gives. `None` when there are more than a worker lets its script have.
     pub(super) fn add_iterator(&mut self, items: Items) -> Option<u64> {
         if self.iterators.len() >= MAX_ITERATORS {
             return None;

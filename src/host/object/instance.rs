@@ -30,7 +30,7 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 /// Iterators over host objects that a sandbox may have at a time.
-const MAX_ITERATORS: usize = 1_000;
+pub(crate) const MAX_ITERATORS: usize = 1_000;
 
 #[pyclass(module = false, name = "host_object")]
 pub(crate) struct HostInstance {

@@ -12,6 +12,8 @@ pub(crate) mod method;
 pub(crate) mod slot;
 
 pub(crate) use instance::HostInstance;
+#[cfg(feature = "process")]
+pub(crate) use instance::MAX_ITERATORS;
 
 use crate::error::ConversionError;
 use crate::host::args::Arguments;

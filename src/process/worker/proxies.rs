@@ -154,10 +154,7 @@ impl Handles for Proxies {
 fn forward(wire: &Mutex<Wire>, asked: Asked, args: &mut Arguments<'_>) -> Result<Value, CallFailure> {
     let (positional, keywords) = args.take_all()?;
     let caller = args.caller();
-    match args.run(|| ask(wire, asked, positional, keywords, Some(caller)))?? {
-        Answered::Value(value) => Ok(value),
-        Answered::Items(_) | Answered::End => misunderstood("an iterator that nobody asked for"),
-    }
+    args.run(|| ask(wire, asked, positional, keywords, Some(caller)))?.map(Answered::into_value)
 }
 
 /// The body of an object of the host.
@@ -204,10 +201,8 @@ impl Iterator for ProxyItems {
 
     fn next(&mut self) -> Option<Self::Item> {
         match ask(&self.wire, Asked::Next(self.number), Vec::new(), Vec::new(), None) {
-            Ok(Answered::Value(value)) => Some(Ok(value)),
             Ok(Answered::End) => None,
-            Ok(Answered::Items(_)) => misunderstood("an iterator that nobody asked for"),
-            Err(failure) => Some(Err(failure)),
+            next => Some(next.map(Answered::into_value)),
         }
     }
 }

@@ -147,10 +147,7 @@ pub(super) fn files(wire: &Arc<Mutex<Wire>>, number: u32) -> Erased {
     let wire = wire.clone();
     Arc::new(move |args: &mut Arguments<'_>| {
         let (positional, keywords) = args.take_all()?;
-        match ask(&wire, Asked::Function(number), positional, keywords, None)? {
-            Answered::Value(value) => Ok(value),
-            Answered::Items(_) | Answered::End => misunderstood("an iterator that nobody asked for"),
-        }
+        ask(&wire, Asked::Function(number), positional, keywords, None).map(Answered::into_value)
     })
 }
 
@@ -177,6 +174,24 @@ pub(super) enum Answered {
     Items(u64),
     /// There is no next item.
     End,
+}
+
+impl Answered {
+    /// Of what is no iterator.
+    pub(super) fn into_value(self) -> Value {
+        match self {
+            Answered::Value(value) => value,
+            Answered::Items(_) | Answered::End => misunderstood("an iterator that nobody asked for"),
+        }
+    }
+}
+
+impl<T> Turn<T> {
+    /// What the host said, to who has waited for it since then.
+    fn heard(self, since: Instant) -> T {
+        fuel::crossed(since.elapsed().saturating_sub(self.took));
+        self.said
+    }
 }
 
 /// Asks the host, and runs what it calls back meanwhile. `caller` is who can run that: `None` where the host has no way to call
@@ -208,19 +223,16 @@ pub(super) fn ask(
     }
     loop {
         return match wire.next() {
-            ToWorker::Answer(Turn { took, said }) => {
-                fuel::crossed(waits.elapsed().saturating_sub(took));
-                match said {
-                    HostAnswer::Value(value) => Ok(Answered::Value(wire.proxies.open(value))),
-                    HostAnswer::Items(number) => Ok(Answered::Items(number)),
-                    HostAnswer::End => Ok(Answered::End),
-                    HostAnswer::Arguments(message) => Err(CallFailure::Arguments(message)),
-                    HostAnswer::Failed(failed) => Err(CallFailure::Failed(error(failed))),
-                    HostAnswer::Panicked => Err(CallFailure::Panicked),
-                }
-            }
-            ToWorker::CallBack(Turn { took, said: CallBack { key, args } }) => {
-                fuel::crossed(waits.elapsed().saturating_sub(took));
+            ToWorker::Answer(turn) => match turn.heard(waits) {
+                HostAnswer::Value(value) => Ok(Answered::Value(wire.proxies.open(value))),
+                HostAnswer::Items(number) => Ok(Answered::Items(number)),
+                HostAnswer::End => Ok(Answered::End),
+                HostAnswer::Arguments(message) => Err(CallFailure::Arguments(message)),
+                HostAnswer::Failed(failed) => Err(CallFailure::Failed(error(failed))),
+                HostAnswer::Panicked => Err(CallFailure::Panicked),
+            },
+            ToWorker::CallBack(turn) => {
+                let CallBack { key, args } = turn.heard(waits);
                 let Some(Caller::Here(vm)) = caller else { misunderstood("a call back where there can be none") };
                 let callback = wire.proxies.named(key);
                 let args = args.into_iter().map(|arg| wire.proxies.open(arg)).collect();
@@ -264,11 +276,10 @@ impl MeterHook for WireHook {
             let mut wire = self.wire.lock();
             let waits = Instant::now();
             wire.must_send(&FromWorker::Checkpoint(*usage));
-            let ToWorker::Verdict(Turn { took, said }) = wire.next() else {
+            let ToWorker::Verdict(turn) = wire.next() else {
                 misunderstood("something else than the verdict of the hook")
             };
-            fuel::crossed(waits.elapsed().saturating_sub(took));
-            return match said {
+            return match turn.heard(waits) {
                 Verdict::Continue => HookAction::Continue,
                 Verdict::Extend(more) => HookAction::Extend(more),
                 Verdict::Stop(reason) => HookAction::Stop(reason),
