@@ -55,6 +55,8 @@ struct Soak {
     outcomes: BTreeMap<&'static str, u64>,
     /// How far past its timeout the clock of a run that was stopped by it went.
     overshoots: Vec<Duration>,
+    /// The furthest of each script.
+    latest: BTreeMap<String, Duration>,
     /// How far past its timeout a call came back, of all that took that long.
     returns: Vec<Duration>,
     /// The most that a sandbox held beyond its limit, and whose it was.
@@ -71,6 +73,7 @@ impl Soak {
             budget: Budget::default().instructions(u64::MAX).timeout(TIMEOUT).memory(MEMORY),
             outcomes: BTreeMap::new(),
             overshoots: Vec::new(),
+            latest: BTreeMap::new(),
             returns: Vec::new(),
             held: (0, String::new()),
             bad: BTreeMap::new(),
@@ -104,7 +107,10 @@ impl Soak {
             Err(Error::Syntax(_) | Error::Rejected(_)) => "rejected",
             Err(Error::Budget(stop)) => {
                 if stop.limit == Limit::Time {
-                    self.overshoots.push(usage.elapsed.saturating_sub(TIMEOUT));
+                    let late = usage.elapsed.saturating_sub(TIMEOUT);
+                    self.overshoots.push(late);
+                    let latest = self.latest.entry(name.to_owned()).or_default();
+                    *latest = late.max(*latest);
                 }
                 stop.limit.name()
             }
@@ -133,6 +139,11 @@ impl Soak {
         println!("outcomes:           {:?}", self.outcomes);
         println!("deadline overshoot: {} (the run's clock at the stop)", percentiles(&mut self.overshoots));
         println!("                    {} (the call back at the caller)", percentiles(&mut self.returns));
+        let mut latest: Vec<_> = self.latest.iter().collect();
+        latest.sort_by_key(|(_, late)| std::cmp::Reverse(**late));
+        for (name, late) in latest.iter().take(10) {
+            println!("                    {late:?} {name}");
+        }
         println!(
             "memory overshoot:   max {:.1} MiB over {} MiB {}",
             self.held.0 as f64 / f64::from(1 << 20),

@@ -281,7 +281,7 @@ pub(crate) fn serve() -> ! {
     worker::with_big_stack(|| {
         let report = super::jail::namespaces::enter(true);
         let report = step_inside(report);
-        worker::warm(report, |cage, ground| {
+        worker::warm(report, true, |cage, ground| {
             let mut ground = super::jail::namespaces::with_empty_root(ground);
             let _ = prctl::set_dumpable(false);
             match fork_on_demand() {

@@ -230,6 +230,16 @@ impl<'vm> Cage<'vm> {
         }
     }
 
+    /// Lets go of everything that only waits to be let go of: scripts that nobody holds, and garbage.
+    #[cfg(feature = "process")]
+    pub(crate) fn tidy_up(&mut self) {
+        let _running = world::Running::begin(self.vm);
+        self.scripts.retain(|_, (script, _)| !script.is_last_handle());
+        if world::collect(self.vm, 2) {
+            (self.garbage_bytes, self.garbage_sandboxes) = (0, 0);
+        }
+    }
+
     /// Compiles the modules that a policy grants, so that no run waits for that.
     pub(crate) fn prepare_modules(&mut self, policy: &Policy) -> Result<(), Error> {
         let _running = world::Running::begin(self.vm);

@@ -9,7 +9,10 @@ pub(crate) const MAX_FRAME: usize = 64 << 20;
 /// Length and kind.
 const HEADER: usize = 5;
 
-/// The reader's buffer between large frames.
+/// The reader's buffer at first: a page, so that a forked worker has no more than that to make its own.
+const FIRST: usize = 4 << 10;
+
+/// What the reader's and the writer's buffers keep between large frames.
 const BUFFER: usize = 64 << 10;
 
 /// What is wrong with what came.
@@ -58,7 +61,7 @@ pub(crate) struct FrameReader<R> {
 
 impl<R: Read> FrameReader<R> {
     pub(crate) fn new(input: R) -> Self {
-        FrameReader { input, buffer: vec![0; BUFFER], begin: 0, end: 0 }
+        FrameReader { input, buffer: vec![0; FIRST], begin: 0, end: 0 }
     }
 
     /// Waits for the next frame.

@@ -6,6 +6,7 @@
 
 #[cfg(all(feature = "test-hooks", target_os = "linux"))]
 mod attack;
+mod heap;
 mod proxies;
 pub(super) mod serve;
 mod wire;
@@ -68,7 +69,7 @@ pub fn serve() -> ! {
         };
         #[cfg(not(target_os = "linux"))]
         let report = Default::default();
-        warm(report, |cage, ground| {
+        warm(report, false, |cage, ground| {
             #[cfg(target_os = "linux")]
             let ground = super::jail::namespaces::with_empty_root(ground);
             serve::serve(cage, &ground, false)
@@ -114,17 +115,22 @@ pub(crate) fn give_up(why: &str) -> ! {
 }
 
 /// Creates this process's interpreter, runs something in it so that what is made lazily is there, and goes on with it.
+/// `shared`: whether other processes are to be forked from this one.
 pub(crate) fn warm(
     report: super::jail::Report,
+    shared: bool,
     go_on: impl FnOnce(&mut Cage<'_>, Ground) -> std::convert::Infallible,
 ) -> ! {
-    one_arena();
+    heap::one_arena();
     crate::meter::allocator::set_lost_hook(serve::out_of_memory);
     let interpreter = interpreter::create();
     interpreter.enter(|vm| {
         let Ok(mut cage) = Cage::new(vm, None) else { give_up("the interpreter did not come up") };
         if let Err(error) = serve::rehearse(&mut cage) {
             give_up(&format!("the first script failed: {error}"));
+        }
+        if shared {
+            heap::fill_holes();
         }
         let mut report = report;
         report.metered = crate::meter::allocator::installed();
@@ -137,18 +143,6 @@ pub(crate) fn warm(
         };
         match go_on(&mut cage, ground) {}
     })
-}
-
-/// Has the system's allocator keep to its first arena, whatever other threads there were.
-///
-/// glibc gives arenas of another kind to other threads (such as stacks for tasks are made on), goes over to them when the first
-/// one cannot grow, and opens a file of `/proc` before it shrinks one, for which the jail would kill the worker.
-fn one_arena() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: sets a number of the allocator's, and is called while there is no other thread.
-    unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, 1);
-    }
 }
 
 /// Runs `work` on a stack that is as large as the interpreter may need.

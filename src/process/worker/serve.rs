@@ -112,6 +112,8 @@ tick(2)
         cage.answer(call).result?;
     }
     cage.drop_sandbox(id);
+    // Here, and not in each worker, on pages that it would have to copy for that.
+    cage.tidy_up();
     Ok(())
 }
 
