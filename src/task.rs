@@ -428,7 +428,10 @@ impl Task {
         let id = self.id;
         let looked = self.observed.clone().map(|observed| (observed, self.limit.clone()));
         cage.usable()?;
-        let stepped = cage.watched(patience, looked, |cage| cage.step_task(id, &allowed, reply));
+        let observed = looked.is_some();
+        cage.begin_call(patience, looked);
+        let stepped = cage.step_task(id, &allowed, reply);
+        cage.end_call(observed);
         self.enter(stepped, &allowed.told)
     }
 

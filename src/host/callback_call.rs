@@ -29,7 +29,7 @@ pub(crate) fn call(callback: &Callback, args: Vec<Value>, vm: &VirtualMachine) -
         for arg in &args {
             objects.push(convert::to_python(arg, vm)?);
         }
-        let result = function.call(objects, vm).and_then(|result| operation::drive(result, vm));
+        let result = state.called.call(&function, objects, vm).and_then(|result| operation::drive(result, vm));
         let answer = match result {
             Ok(object) => {
                 let paused = allocator::pause();

@@ -3,6 +3,7 @@
 
 use crate::host::callback::{Callback, Released, Token};
 use crate::meter::fuel;
+use crate::runner::called::Called;
 use crate::value::limits::ValueLimits;
 use rustpython_vm::builtins::PyBaseExceptionRef;
 use rustpython_vm::{PyObject, PyObjectRef};
@@ -18,6 +19,7 @@ pub(crate) struct ScopeState {
     pub(crate) data: Option<Arc<dyn Any + Send + Sync>>,
     pub(crate) limits: ValueLimits,
     pub(crate) cancel: Arc<AtomicBool>,
+    pub(crate) called: Called,
     /// Globals that the host has set: what a reloaded script starts from.
     pub(crate) set_by_host: RefCell<HashSet<String>>,
     held: RefCell<HashMap<u64, PyObjectRef>>,
@@ -42,6 +44,7 @@ impl ScopeState {
             data,
             limits,
             cancel,
+            called: Called::default(),
             set_by_host: RefCell::default(),
             held: RefCell::default(),
             next: Cell::new(0),

@@ -10,7 +10,7 @@ use crate::meter::allocator;
 use crate::meter::clock::{MIN_SLICE, Pace};
 use crate::meter::hook::HookAction;
 use crate::meter::profile::Site;
-use crate::meter::run::{Run, Trip};
+use crate::meter::run::{Run, Start, Trip};
 use crate::runner::fiber::{self, Wants};
 use crate::runner::{thread, world};
 use crate::usage::Usage;
@@ -520,19 +520,11 @@ pub(crate) fn look_now(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
     checkpoint(vm, At::NativeWork)
 }
 
-/// The first look at a run: a cancel that came before it, and a budget of no time, stop it before its first instruction.
-/// The clock is not read, unless a hook wants to know.
+/// The first look at a run, if it is to start with one.
 #[inline]
-pub(crate) fn enter(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
+pub(crate) fn enter(start: Start, vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
     world::give_way(vm);
-    let uneventful = METER.with(|meter| {
-        meter.run.borrow().as_ref().is_some_and(|run| {
-            run.live.instructions.store(0, Ordering::Relaxed);
-            run.live.native_steps.store(0, Ordering::Relaxed);
-            run.hook.is_none() && !run.timeout.is_zero() && !run.cancel.load(Ordering::Acquire)
-        })
-    });
-    if uneventful { Ok(()) } else { look_now(vm) }
+    if start == Start::AtOnce { Ok(()) } else { look_now(vm) }
 }
 
 /// The last look at a run: what it ended with may have passed a limit on memory or allocations, with no probe after it.

@@ -12,7 +12,7 @@ use rustpython_vm::builtins::PyBaseExceptionRef;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Why a run was stopped for good.
@@ -21,6 +21,15 @@ pub(crate) enum Trip {
     Limit(Limit),
     Cancelled,
     Stopped(String),
+}
+
+/// How a run starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// Nothing can stop it yet, and nobody wants to know. The clock is not read.
+    AtOnce,
+    /// With a look at everything that can stop it, before its first instruction.
+    Look,
 }
 
 /// What a run may cost, and who is told.
@@ -40,7 +49,7 @@ pub(crate) struct Run {
     pub scope: Option<Rc<ScopeState>>,
     /// Of a sandbox that is profiled.
     pub recorder: Option<Recorder>,
-    /// Tells one run of this thread from another.
+    /// See [`Run::serial`].
     pub serial: u64,
     /// For a task: the spending, and the script time, at which its slice is used up.
     pub pause_at: u64,
@@ -65,7 +74,7 @@ impl Run {
             state: RunState::default(),
             scope: None,
             recorder: None,
-            serial: next_serial(),
+            serial: 0,
             pause_at: u64::MAX,
             pause_after: Duration::MAX,
         })
@@ -77,9 +86,9 @@ impl Run {
         Arc::ptr_eq(&self.cancel, cancel) && Arc::ptr_eq(&self.live, live)
     }
 
-    /// Makes a new run of it, under these limits.
+    /// Makes a new run of it, under these limits. Answers how it is to start.
     #[inline]
-    pub(crate) fn begin(&mut self, budget: &Budget, memory: Option<u64>, clock: Clock) {
+    pub(crate) fn begin(&mut self, budget: &Budget, memory: Option<u64>, clock: Clock) -> Start {
         self.instructions = budget.instructions;
         self.memory = memory;
         self.output = budget.output;
@@ -87,10 +96,18 @@ impl Run {
         self.timeout = budget.timeout;
         self.clock = clock;
         self.pace = Pace::begin();
-        self.state = RunState::default();
-        self.serial = next_serial();
+        self.state.begin();
+        self.serial = 0;
         if let Some(recorder) = &mut self.recorder {
             recorder.begin();
+        }
+        self.live.instructions.store(0, Ordering::Relaxed);
+        self.live.native_steps.store(0, Ordering::Relaxed);
+        // A cancel that came before it, and a budget of no time, stop it before its first instruction.
+        if self.hook.is_none() && !budget.timeout.is_zero() && !self.cancel.load(Ordering::Acquire) {
+            Start::AtOnce
+        } else {
+            Start::Look
         }
     }
 
@@ -104,6 +121,17 @@ impl Run {
     pub(crate) fn recording(mut self: Box<Self>, tallies: Option<&Arc<Mutex<Tallies>>>) -> Box<Self> {
         self.recorder = tallies.map(|tallies| Recorder::new(tallies.clone()));
         self
+    }
+
+    /// Tells one run of this thread from another. Given when it is first asked for.
+    pub(crate) fn serial(&mut self) -> u64 {
+        thread_local! {
+            static NEXT: Cell<u64> = const { Cell::new(1) };
+        }
+        if self.serial == 0 {
+            self.serial = NEXT.replace(NEXT.get() + 1);
+        }
+        self.serial
     }
 
     /// Script time so far.
@@ -123,15 +151,6 @@ impl Run {
     }
 }
 
-/// For [`Run::serial`].
-#[inline]
-pub(crate) fn next_serial() -> u64 {
-    thread_local! {
-        static NEXT: Cell<u64> = const { Cell::new(1) };
-    }
-    NEXT.replace(NEXT.get() + 1)
-}
-
 /// What a run has done so far, beside its fuel.
 #[derive(Default)]
 pub(crate) struct RunState {
@@ -147,6 +166,21 @@ pub(crate) struct RunState {
     pub trip: Option<Trip>,
     /// Where the code ends that was run, if what it ended with passed a limit.
     pub end: Option<TraceEntry>,
+}
+
+impl RunState {
+    /// As it is before a run.
+    #[inline]
+    fn begin(&mut self) {
+        // What is to be freed is seldom there.
+        if !self.output.is_empty() || self.host_error.is_some() || self.trip.is_some() || self.end.is_some() {
+            *self = RunState::default();
+        }
+        self.host_time = Duration::ZERO;
+        self.in_host_since = None;
+        self.output_bytes = 0;
+        self.host_calls = 0;
+    }
 }
 
 /// The spending of a run as of its last checkpoint, for other threads to read.

@@ -170,7 +170,7 @@ impl<'vm> Cage<'vm> {
             }
             _ => None,
         };
-        self.enter(place, |vm, globals| perform(vm, globals, op, code))
+        self.enter(place, |vm, scope| perform(vm, scope, op, code))
     }
 
     /// Puts a new version of a script in the place of the old one, see [`Sandbox::reload`](crate::Sandbox::reload).
@@ -186,9 +186,9 @@ impl<'vm> Cage<'vm> {
             Err(error) => return Done::failed(error),
         };
         let sandbox = place.sandbox;
-        let done = self.enter(place, |vm, globals| {
+        let done = self.enter(place, |vm, scope| {
             let run = |globals: &PyDictRef| run_to_end(vm, globals, Some(code)).map(drop);
-            state::reload(globals, &fresh, run, vm).map(|value| Ok(Answer::Value(value)))
+            state::reload(&scope.globals, &fresh, run, vm).map(|value| Ok(Answer::Value(value)))
         });
         if done.result.is_ok()
             && let Some(scope) = self.scopes.get_mut(&sandbox)
@@ -348,12 +348,16 @@ impl<'vm> Cage<'vm> {
     pub(crate) fn enter(
         &mut self,
         place: Place<'_>,
-        work: impl FnOnce(&VirtualMachine, &PyDictRef) -> Performed,
+        work: impl FnOnce(&VirtualMachine, &SandboxScope) -> Performed,
     ) -> Done {
         let vm = self.vm;
-        let scope = match self.scope(place.sandbox, place.config) {
-            Ok(scope) => scope,
-            Err(error) => return Done::failed(error),
+        // Looked for alone first, as it is nearly always there.
+        let scope = match self.scopes.get(&place.sandbox) {
+            Some(scope) => scope,
+            None => match self.scope(place.sandbox, place.config) {
+                Ok(scope) => scope,
+                Err(error) => return Done::failed(error),
+            },
         };
         let budget = place.budget;
         let limits = match memory_limits(budget) {
@@ -370,14 +374,13 @@ impl<'vm> Cage<'vm> {
                     .of(&scope.state)
                     .recording(place.config.profile.as_ref())
             });
-        run.begin(budget, limits.memory, place.clock);
+        let start = run.begin(budget, limits.memory, place.clock);
         // A recursion limit of a run counts from where the run begins.
         let outer_limit = vm.recursion_limit.get();
         vm.recursion_limit.set(vm.current_recursion_depth() + budget.recursion);
         scope.state.sweep();
-        let Metered { result, mut usage, trip, mut run } = allocator::billed(&scope.account, limits, || {
-            fuel::metered(run, || as_run(vm, || work(vm, &scope.globals)))
-        });
+        let Metered { result, mut usage, trip, mut run } =
+            allocator::billed(&scope.account, limits, || fuel::metered(run, || as_run(vm, start, || work(vm, scope))));
         vm.recursion_limit.set(outer_limit);
         let output = run.as_mut().map(|run| std::mem::take(&mut run.state.output)).unwrap_or_default();
         scope.run.set(run);

@@ -196,7 +196,7 @@ impl Watch {
     /// call.
     #[inline]
     pub(crate) fn begin_call(&self, patience: Duration) {
-        let nanos = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
+        let nanos = patience.as_secs().saturating_mul(1_000_000_000).saturating_add(patience.subsec_nanos().into());
         self.call_patience.store(nanos, Ordering::Relaxed);
         // Only the runner's thread writes it.
         self.calls.store(self.calls.load(Ordering::Relaxed) + 1, Ordering::Release);

@@ -13,7 +13,7 @@
 //! * [`world`]: garbage collection among several runners.
 
 pub(crate) mod cage;
-mod called;
+pub(crate) mod called;
 pub(crate) mod fiber;
 pub(crate) mod handover;
 pub(crate) mod interpreter;

@@ -3,12 +3,14 @@
 use crate::error::{ConversionError, Error};
 use crate::guard::types;
 use crate::host::callback::Callback;
-use crate::host::{awaitable, callback_call, convert, function, scope_state};
+use crate::host::scope_state::{self, ScopeState};
+use crate::host::{awaitable, callback_call, convert, function};
 use crate::meter::allocator;
 use crate::meter::fuel;
+use crate::meter::run::Start;
 use crate::observe::Subject;
 use crate::observe::audit::Operation;
-use crate::runner::called;
+use crate::runner::cage::SandboxScope;
 use crate::runner::outcome::{Ended, Failure, describe, ended};
 use crate::runner::state;
 use crate::script::Script;
@@ -76,11 +78,12 @@ pub(crate) enum Answer {
 }
 
 /// Does the operation, inside the meters.
-pub(crate) fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Option<PyRef<PyCode>>) -> Performed {
+pub(crate) fn perform(vm: &VirtualMachine, scope: &SandboxScope, op: Op, code: Option<PyRef<PyCode>>) -> Performed {
+    let globals = &scope.globals;
     match op {
         Op::Run(_) => run_to_end(vm, globals, code).map(|value| Ok(Answer::Object(value))),
         Op::Exec(_) => run_to_end(vm, globals, code).map(|_| done()),
-        Op::Call { name, args } => call_global(vm, globals, &name, args),
+        Op::Call { name, args } => call_global(vm, globals, &scope.state, &name, args),
         Op::Get(name) => Ok(match globals.get_item_opt(name.as_str(), vm)? {
             Some(value) if public(&name) => Ok(Answer::Object(value)),
             _ => Err(Error::Setup(format!("the sandbox has no global named '{name}'"))),
@@ -109,8 +112,8 @@ pub(crate) fn perform(vm: &VirtualMachine, globals: &PyDictRef, op: Op, code: Op
 
 /// Does `work` as a run, inside the meters, and copies out what comes of it.
 #[inline]
-pub(crate) fn as_run(vm: &VirtualMachine, work: impl FnOnce() -> Performed) -> Ended {
-    let result = fuel::enter(vm).and_then(|()| work());
+pub(crate) fn as_run(vm: &VirtualMachine, start: Start, work: impl FnOnce() -> Performed) -> Ended {
+    let result = fuel::enter(start, vm).and_then(|()| work());
     carry_out(vm, result)
 }
 
@@ -153,18 +156,29 @@ pub(crate) fn run_to_end(vm: &VirtualMachine, globals: &PyDictRef, code: Option<
 }
 
 /// Calls a global function, and drives what it answers, if that is a coroutine.
-pub(crate) fn call_global(vm: &VirtualMachine, globals: &PyDictRef, name: &str, args: impl IntoArgs) -> Performed {
-    let function = match called::global(globals, name, vm)? {
-        Some(function) if public(name) => function,
-        _ => return Ok(Err(Error::Setup(format!("the sandbox has no global named '{name}' to call")))),
-    };
-    call_object(vm, &function, args)
+pub(crate) fn call_global(
+    vm: &VirtualMachine,
+    globals: &PyDictRef,
+    state: &ScopeState,
+    name: &str,
+    args: impl IntoArgs,
+) -> Performed {
+    match state.called.global(globals, name, vm)? {
+        Some(function) if public(name) => call_object(vm, state, &function, args),
+        _ => no_function(name),
+    }
+}
+
+#[cold]
+fn no_function(name: &str) -> Performed {
+    Ok(Err(Error::Setup(format!("the sandbox has no global named '{name}' to call"))))
 }
 
 /// Calls a callable of the script that the host holds.
 pub(crate) fn call_held(vm: &VirtualMachine, callback: &Callback, args: impl IntoArgs) -> Performed {
-    match scope_state::current().and_then(|state| state.held(callback)) {
-        Some(function) => call_object(vm, &function, args),
+    let state = scope_state::current();
+    match state.and_then(|state| Some((state.held(callback)?, state))) {
+        Some((function, state)) => call_object(vm, &state, &function, args),
         None => Ok(Err(callback_call::foreign())),
     }
 }
@@ -194,7 +208,7 @@ fn drive_coroutine(coroutine: &PyObject, vm: &VirtualMachine) -> PyResult {
 /// Whether a host may name a global so: the interpreter's own entries in a scope are not for it.
 #[inline]
 pub(crate) fn public(name: &str) -> bool {
-    !name.is_empty() && !name.starts_with("__")
+    !matches!(name.as_bytes(), [] | [b'_', b'_', ..])
 }
 
 fn run_code(vm: &VirtualMachine, globals: &PyDictRef, code: Option<PyRef<PyCode>>) -> PyResult {
@@ -213,7 +227,7 @@ fn run_code(vm: &VirtualMachine, globals: &PyDictRef, code: Option<PyRef<PyCode>
     }
 }
 
-fn call_object(vm: &VirtualMachine, function: &PyObject, args: impl IntoArgs) -> Performed {
+fn call_object(vm: &VirtualMachine, state: &ScopeState, function: &PyObject, args: impl IntoArgs) -> Performed {
     let mut objects = Vec::with_capacity(args.expected());
     let converted = args.each(|arg| {
         objects.push(convert::to_python(&arg, vm)?);
@@ -222,7 +236,7 @@ fn call_object(vm: &VirtualMachine, function: &PyObject, args: impl IntoArgs) ->
     if let Err(error) = converted {
         return Ok(Err(error.into()));
     }
-    let result = function.call(objects, vm).and_then(|result| drive(result, vm));
+    let result = state.called.call(function, objects, vm).and_then(|result| drive(result, vm));
     ended(vm, result, || types::code_of(function, vm)).map(|value| Ok(Answer::Object(value)))
 }
 

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::host::awaitable::Request;
 use crate::meter::allocator::{self, MemoryBill, MemoryLimits};
 use crate::meter::fuel::{self, SetAside};
-use crate::meter::run::{LiveUsage, Run, Trip};
+use crate::meter::run::{self, LiveUsage, Run, Trip};
 use crate::observe::Subject;
 use crate::observe::audit::Operation;
 use crate::runner::cage::{self, Cage, SandboxId};
@@ -149,15 +149,14 @@ impl Cage<'_> {
                 ))
             })?,
         };
+        let run = Run::new(config.cancel.0.clone(), config.hook.clone(), live);
+        let run = SetAside::new(run.of(&state).recording(config.profile.as_ref()));
         let fiber = Fiber::new(seat, move |vm| {
-            operation::as_run(vm, || match start {
-                Start::Call { name, args } => operation::call_global(vm, &globals, &name, args),
+            operation::as_run(vm, run::Start::Look, || match start {
+                Start::Call { name, args } => operation::call_global(vm, &globals, &state, &name, args),
                 Start::Run(_) => operation::run_to_end(vm, &globals, code).map(|value| Ok(Answer::Object(value))),
             })
         });
-        let run = SetAside::new(
-            Run::new(config.cancel.0.clone(), config.hook.clone(), live).of(&state).recording(config.profile.as_ref()),
-        );
         self.tasks.left.insert(id, Left { sandbox, fiber, run, memory: MemoryBill::default() });
         Ok(())
     }

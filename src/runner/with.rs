@@ -170,7 +170,7 @@ impl Cage<'_> {
     pub fn call<T: FromValue>(&mut self, sandbox: &mut Sandbox, name: &str, args: impl IntoArgs) -> Result<T, Error> {
         let subject = Subject::Function(Operation::Call, name);
         let done = sandbox.enter(self, None, Some(subject), |cage, place| {
-            cage.enter(place, |vm, globals| operation::call_global(vm, globals, name, args))
+            cage.enter(place, |vm, scope| operation::call_global(vm, &scope.globals, &scope.state, name, args))
         });
         Ok(T::from_value(done.result?)?)
     }
@@ -201,7 +201,7 @@ impl Cage<'_> {
     ) -> Result<(T, Usage), Error> {
         let subject = Subject::Function(Operation::Call, name);
         let done = sandbox.enter(self, Some(&budget), Some(subject), |cage, place| {
-            cage.enter(place, |vm, globals| operation::call_global(vm, globals, name, args))
+            cage.enter(place, |vm, scope| operation::call_global(vm, &scope.globals, &scope.state, name, args))
         });
         Ok((T::from_value(done.result?)?, done.usage))
     }
@@ -400,30 +400,27 @@ impl Cage<'_> {
         if self.inside { Err(Error::Lost) } else { Ok(()) }
     }
 
-    /// Does a call with the one who waits for the closure looking on. The cage must be [`Cage::usable`].
+    /// A call begins, with the one who waits for the closure looking on. The cage must be [`Cage::usable`].
     #[inline]
-    pub(crate) fn watched<R>(
-        &mut self,
-        patience: Duration,
-        observed: Option<Looked>,
-        call: impl FnOnce(&mut Self) -> R,
-    ) -> R {
+    pub(crate) fn begin_call(&mut self, patience: Duration, observed: Option<Looked>) {
         self.inside = true;
-        let is_observed = observed.is_some();
         if let Some(watch) = &self.waiting {
-            if is_observed {
+            if observed.is_some() {
                 watch.observe(observed);
             }
             watch.begin_call(patience);
         }
-        let done = call(self);
+    }
+
+    /// It has ended, and not by a panic; `observed` if somebody looks on.
+    #[inline]
+    pub(crate) fn end_call(&mut self, observed: bool) {
         if let Some(watch) = &self.waiting {
-            if is_observed {
+            if observed {
                 watch.observe(None);
             }
             watch.end_call();
         }
         self.inside = false;
-        done
     }
 }

@@ -156,7 +156,10 @@ impl Sandbox {
             clock: Clock::lazy(),
         };
         let patience = effective.timeout.saturating_add(GRACE);
-        let mut done = cage.watched(patience, looked, |cage| work(cage, place));
+        let observed = looked.is_some();
+        cage.begin_call(patience, looked);
+        let mut done = work(cage, place);
+        cage.end_call(observed);
         if done.result.is_ok() && done.output.is_empty() && self.books.is_none() {
             // The usual case, which is to be quick.
             self.spent.add(&done.usage);

@@ -1,6 +1,6 @@
 //! Many calls in one hand-over: what holds for a call holds inside `Runner::with`.
 
-use pycage::{Budget, Error, Limit, Runner, Sandbox, Value};
+use pycage::{Budget, Error, Limit, Runner, Sandbox, Usage, Value};
 use std::time::{Duration, Instant};
 
 fn sandbox(runner: &Runner, source: &str) -> Sandbox {
@@ -29,6 +29,94 @@ fn calls_give_the_same_values_and_bills() {
         assert_eq!(inside.take_output(), outside.take_output());
     }
     assert_eq!(inside.total_usage().instructions, outside.total_usage().instructions);
+}
+
+#[test]
+fn whatever_can_be_called_is_called_as_it_is_declared_the_first_time_and_later() {
+    let exact = [
+        ("def f(a, b): return [a, b]", "[1, 2]"),
+        ("def f(a, b=9): return [a, b]", "[1, 2]"),
+        ("def f(a, b, c=9): return [a, b, c]", "[1, 2, 9]"),
+        ("def f(a, /, b): return [a, b]", "[1, 2]"),
+        ("def f(*a): return a", "(1, 2)"),
+        ("def f(a, *b): return [a, b]", "[1, (2,)]"),
+        ("def f(a, b, *c): return [a, b, c]", "[1, 2, ()]"),
+        ("def f(a, b, **c): return [a, b, c]", "[1, 2, {}]"),
+        ("def f(a, b, *, c=9): return [a, b, c]", "[1, 2, 9]"),
+        ("def f(a, b):\n    g = lambda: [a, b]\n    a = 7\n    return g()", "[7, 2]"),
+        ("def make(c):\n    def f(a, b): return [a, b, c]\n    return f\nf = make(9)", "[1, 2, 9]"),
+        ("f = lambda a, b: [a, b]", "[1, 2]"),
+        ("async def g(a): return a\nasync def f(a, b): return [await g(a), b]", "[1, 2]"),
+        ("class C:\n    def f(self, a, b): return [a, b]\nf = C().f", "[1, 2]"),
+        ("class C:\n    def __call__(self, a, b): return [a, b]\nf = C()", "[1, 2]"),
+        ("f = max", "2"),
+        ("f = lambda a, b: a if a > 9 else f(a + 5, b)", "11"),
+    ];
+    let wrong = [
+        "def f(): pass",
+        "def f(a): pass",
+        "def f(a, b, c): pass",
+        "def f(*, a, b): pass",
+        "def f(a, b, *, c): pass",
+        "class C:\n    def f(self, a): pass\nf = C().f",
+        "f = 3",
+    ];
+    let runner = Runner::new().unwrap();
+    for (source, expected) in exact {
+        let mut outside = sandbox(&runner, source);
+        let mut inside = sandbox(&runner, source);
+        let mut bills = Vec::new();
+        // What else can be called takes more memory the first time, for the interpreter's own caches.
+        let bill = |usage: Usage| {
+            let allocations = if source.starts_with("def f(") { usage.allocations } else { 0 };
+            (usage.instructions, usage.native_steps, allocations)
+        };
+        for _ in 0..3 {
+            let (value, usage) = outside.call_with::<Value>("f", (1, 2), Budget::default()).unwrap();
+            assert_eq!(value.to_string(), expected, "{source}");
+            bills.push(bill(usage));
+        }
+        let called = runner.with(move |cage| {
+            let mut call = || cage.call_with::<Value>(&mut inside, "f", (1, 2), Budget::default());
+            [call(), call(), call()]
+        });
+        for done in called.unwrap() {
+            let (value, usage) = done.unwrap();
+            assert_eq!(value.to_string(), expected, "{source}");
+            bills.push(bill(usage));
+        }
+        assert!(bills.iter().all(|bill| *bill == bills[0]), "{source}: {bills:?}");
+    }
+    for source in wrong {
+        let mut sandbox = sandbox(&runner, source);
+        for _ in 0..3 {
+            match sandbox.call::<Value>("f", (1, 2)) {
+                Err(Error::Exception(exception)) => assert_eq!(exception.type_name, "TypeError", "{source}"),
+                other => panic!("{source}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_global_that_is_made_anew_is_called_as_it_then_is() {
+    let runner = Runner::new().unwrap();
+    let mut sandbox = sandbox(&runner, "");
+    for _ in 0..2 {
+        // More than are remembered, under names that look alike.
+        for n in 0..40 {
+            sandbox.exec(&format!("def f_{n}_(a): return a + {n}\ndef g(a, b=1): return a * {n} + b")).unwrap();
+            assert_eq!(sandbox.call::<i64>(&format!("f_{n}_"), (1,)).unwrap(), n + 1);
+            assert_eq!(sandbox.call::<i64>("g", (2,)).unwrap(), 2 * n + 1);
+            assert_eq!(sandbox.call::<i64>("g", (2, 3)).unwrap(), 2 * n + 3);
+            sandbox.exec(&format!("def g(a): return a - {n}")).unwrap();
+            assert_eq!(sandbox.call::<i64>("g", (2,)).unwrap(), 2 - n);
+            assert!(matches!(sandbox.call::<i64>("g", (2, 3)), Err(Error::Exception(_))));
+        }
+    }
+    for n in 0..40 {
+        assert_eq!(sandbox.call::<i64>(&format!("f_{n}_"), (1,)).unwrap(), n + 1);
+    }
 }
 
 #[test]

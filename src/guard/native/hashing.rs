@@ -7,6 +7,7 @@
 use super::cost::{self, charge};
 use crate::meter::allocator;
 use crate::meter::fuel;
+use crate::meter::run::Run;
 use rustpython_vm::builtins::{PyInt, PyType};
 use rustpython_vm::common::hash::PyHash;
 use rustpython_vm::{Py, PyObject, PyResult, VirtualMachine};
@@ -110,7 +111,7 @@ pub(crate) fn guard_script_hash(class: &Py<PyType>) {
 
 /// To be called before an int of [`SHARED_FROM`] bits or more is hashed.
 pub(super) fn check(int: &PyInt, vm: &VirtualMachine) -> PyResult<()> {
-    let Some(run) = fuel::with_run(|run| run.serial) else { return Ok(()) };
+    let Some(run) = fuel::with_run(Run::serial) else { return Ok(()) };
     let value = int.as_bigint();
     let class = u64::try_from(&(value % MODULUS)).unwrap_or_else(|_| u64::try_from(&(-value % MODULUS)).unwrap_or(0));
     // The sign, the length and the lowest words tell two ints apart that were not made to be confused.

@@ -157,7 +157,7 @@ fn run(limit: u64) -> Box<Run> {
         state: RunState::default(),
         scope: None,
         recorder: None,
-        serial: crate::meter::run::next_serial(),
+        serial: 0,
         pause_at: u64::MAX,
         pause_after: Duration::MAX,
     })
