@@ -1,5 +1,5 @@
 //! What the compiler enforces, as pairs of examples: the first is refused, and the second, which differs in nothing else,
-//! is not. (For tests of the documentation alone. `trybuild` cannot pass on the flag that our dependencies need.)
+//! is not. Each names the compiler's error, so that none is refused for some other reason: `.ci/run` sees to that.
 
 /// A function of the host runs on another thread, so what it captures must be `Send` and `Sync`.
 ///
@@ -56,7 +56,7 @@ struct ObjectsAreSend;
 
 /// A text that is borrowed from the script is not kept after the call.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0521
 /// use std::sync::Mutex;
 /// static KEPT: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
 /// let mut sandbox = pycage::Sandbox::new().unwrap();
@@ -93,20 +93,56 @@ struct ContextsStay;
 
 /// Nor does it outlive the call.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0521
 /// use pycage::{CallContext, Sandbox};
+/// use std::cell::RefCell;
+/// thread_local! { static KEPT: RefCell<Option<CallContext<'static>>> = RefCell::default(); }
 /// let mut sandbox = Sandbox::new().unwrap();
-/// let mut kept = Vec::new();
-/// sandbox.scope(|scope| scope.function("keep", |context: CallContext| kept.push(context)).unwrap());
+/// sandbox.function("keep", |context: CallContext| KEPT.set(Some(context))).unwrap();
+/// ```
+///
+/// ```
+/// use pycage::{CallContext, Sandbox, Usage};
+/// use std::cell::RefCell;
+/// thread_local! { static KEPT: RefCell<Option<Usage>> = RefCell::default(); }
+/// let mut sandbox = Sandbox::new().unwrap();
+/// sandbox.function("keep", |context: CallContext| KEPT.set(Some(context.usage()))).unwrap();
+/// ```
+struct ContextsEnd;
+
+/// Nor does what it lends.
+///
+/// ```compile_fail,E0521
+/// use pycage::{CallContext, Sandbox};
+/// let mut sandbox = Sandbox::builder().data(5_i64).build().unwrap();
+/// let mut kept = None;
+/// sandbox.scope(|scope| scope.function("keep", |context: CallContext| kept = context.data::<i64>()).unwrap());
 /// ```
 ///
 /// ```
 /// use pycage::{CallContext, Sandbox};
-/// let mut sandbox = Sandbox::new().unwrap();
-/// let mut kept = Vec::new();
-/// sandbox.scope(|scope| scope.function("keep", |context: CallContext| kept.push(context.usage())).unwrap());
+/// let mut sandbox = Sandbox::builder().data(5_i64).build().unwrap();
+/// let mut kept = None;
+/// sandbox.scope(|scope| scope.function("keep", |context: CallContext| kept = context.data::<i64>().copied()).unwrap());
 /// ```
-struct ContextsEnd;
+struct DataStays;
+
+/// A function that is lent to a scope runs on another thread too.
+///
+/// ```compile_fail,E0277
+/// use std::cell::Cell;
+/// let score = Cell::new(0_i64);
+/// let mut sandbox = pycage::Sandbox::new().unwrap();
+/// sandbox.scope(|scope| scope.function("add", |points: i64| score.set(points)).unwrap());
+/// ```
+///
+/// ```
+/// use std::sync::atomic::{AtomicI64, Ordering};
+/// let score = AtomicI64::new(0);
+/// let mut sandbox = pycage::Sandbox::new().unwrap();
+/// sandbox.scope(|scope| scope.function("add", |points: i64| score.store(points, Ordering::Relaxed)).unwrap());
+/// ```
+struct LentFunctionsAreSend;
 
 /// What is lent to a scope outlives it.
 ///
@@ -174,7 +210,7 @@ struct LoansAreExclusive;
 
 /// A scope does not leave its closure.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0521
 /// let mut sandbox = pycage::Sandbox::new().unwrap();
 /// let mut kept = None;
 /// sandbox.scope(|scope| kept = Some(scope));
@@ -232,14 +268,18 @@ struct ClosuresOwn;
 
 /// The cage of `Runner::with` does not leave it.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0521
+/// use std::cell::Cell;
+/// thread_local! { static KEPT: Cell<Option<&'static pycage::Cage<'static>>> = Cell::default(); }
 /// let runner = pycage::Runner::new().unwrap();
-/// let cage = runner.with(|cage| cage).unwrap();
+/// runner.with(|cage| KEPT.set(Some(cage))).unwrap();
 /// ```
 ///
 /// ```
+/// use std::cell::Cell;
+/// thread_local! { static KEPT: Cell<Option<usize>> = Cell::default(); }
 /// let runner = pycage::Runner::new().unwrap();
-/// let cage = runner.with(|cage| std::mem::size_of_val(cage)).unwrap();
+/// runner.with(|cage| KEPT.set(Some(std::mem::size_of_val(cage)))).unwrap();
 /// ```
 struct CagesStay;
 
@@ -294,6 +334,63 @@ struct AnswersAreSend;
 /// });
 /// ```
 struct SandboxesAreSend;
+
+/// A call that is awaited has its sandbox for itself until it is over or dropped.
+///
+/// ```compile_fail,E0499
+/// let mut sandbox = pycage::Sandbox::new().unwrap();
+/// let first = sandbox.eval_async::<i64>("1");
+/// let second = sandbox.eval_async::<i64>("2");
+/// drop((first, second));
+/// ```
+///
+/// ```
+/// let mut sandbox = pycage::Sandbox::new().unwrap();
+/// let first = sandbox.eval_async::<i64>("1");
+/// drop(first);
+/// let second = sandbox.eval_async::<i64>("2");
+/// drop(second);
+/// ```
+#[cfg(feature = "async")]
+struct FuturesBorrow;
+
+/// The data that a host gives a sandbox is used on another thread.
+///
+/// ```compile_fail,E0277
+/// let sandbox = pycage::Sandbox::builder().data(std::rc::Rc::new(5)).build().unwrap();
+/// ```
+///
+/// ```
+/// let sandbox = pycage::Sandbox::builder().data(std::sync::Arc::new(5)).build().unwrap();
+/// ```
+struct DataIsSync;
+
+/// A hook is asked by whatever thread runs the script.
+///
+/// ```compile_fail,E0277
+/// use pycage::{HookAction, MeterHook, Usage};
+/// use std::cell::Cell;
+/// struct Looks(Cell<u64>);
+/// impl MeterHook for Looks {
+///     fn checkpoint(&self, usage: &Usage) -> HookAction {
+///         self.0.set(usage.instructions);
+///         HookAction::Continue
+///     }
+/// }
+/// ```
+///
+/// ```
+/// use pycage::{HookAction, MeterHook, Usage};
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// struct Looks(AtomicU64);
+/// impl MeterHook for Looks {
+///     fn checkpoint(&self, usage: &Usage) -> HookAction {
+///         self.0.store(usage.instructions, Ordering::Relaxed);
+///         HookAction::Continue
+///     }
+/// }
+/// ```
+struct HooksAreSync;
 
 /// A task that is over is gone: what is dropped is not resumed.
 ///

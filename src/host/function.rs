@@ -43,7 +43,7 @@ use std::sync::Arc;
 ///
 /// It runs on another thread, so what it captures must be `Send`, `Sync` and its own:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// use std::rc::Rc;
 ///
 /// let mut sandbox = pycage::Sandbox::new()?;
@@ -52,7 +52,7 @@ use std::sync::Arc;
 /// # Ok::<(), pycage::Error>(())
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0373
 /// let mut sandbox = pycage::Sandbox::new()?;
 /// let count = 1;
 /// sandbox.function("count", || count)?;

@@ -181,7 +181,7 @@ impl Sandbox {
     ///
     /// What is lent must outlive the scope; the compiler sees to it:
     ///
-    /// ```compile_fail
+    /// ```compile_fail,E0373
     /// use pycage::Sandbox;
     ///
     /// let mut sandbox = Sandbox::new()?;
@@ -194,7 +194,7 @@ impl Sandbox {
     ///
     /// While it is lent it cannot be used otherwise:
     ///
-    /// ```compile_fail
+    /// ```compile_fail,E0506
     /// use pycage::Sandbox;
     ///
     /// let mut score = 0;
