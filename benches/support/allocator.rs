@@ -48,6 +48,8 @@ fn is_early(block: *mut u8) -> bool {
     (start..start + EARLY_BYTES).contains(&(block as usize))
 }
 
+#[cold]
+#[inline(never)]
 fn early(layout: Layout) -> *mut u8 {
     let align = layout.align().max(16);
     if align > 64 {

@@ -51,6 +51,15 @@ struct Meter {
     run: ManuallyDrop<RefCell<Option<Box<Run>>>>,
 }
 
+/// `METER.with`, which is a call of a function where the standard library is not optimised together with this crate: too much
+/// for a probe.
+#[inline(always)]
+fn with_meter<R>(f: impl FnOnce(&Meter) -> R) -> R {
+    // SAFETY: the pointer is to this thread's meter, which is there from the thread's start to its end, as it has no
+    // destructor; the reference is used by this call alone, on this thread.
+    f(unsafe { &*METER.with(std::ptr::from_ref) })
+}
+
 impl Meter {
     #[allow(clippy::declare_interior_mutable_const, reason = "it only ever initialises a thread-local")]
     const IDLE: Meter = Meter {
@@ -88,7 +97,7 @@ impl Meter {
 /// Spends `weight` instructions of a block that is about to run.
 #[inline(always)]
 pub(crate) fn spend(weight: i64, vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
-    let left = METER.with(|meter| {
+    let left = with_meter(|meter| {
         let left = meter.fuel.get() - weight;
         meter.fuel.set(left);
         left
@@ -139,7 +148,7 @@ pub(crate) fn charge(steps: u64, vm: &VirtualMachine) -> Result<(), PyBaseExcept
 
 #[inline]
 fn charge_at(steps: u64, at: At, vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
-    METER.with(|meter| {
+    with_meter(|meter| {
         // A slice is part of what the budget allows; outside of a run, and once tripped, there is none.
         let left = meter.fuel.get();
         if left >= 0 && steps <= left as u64 {
@@ -204,7 +213,7 @@ fn outlasts_the_deadline(meter: &Meter, steps: u64) -> bool {
 /// iterator's slot. Further steps with no probe between are a native loop and cost one each.
 #[inline(always)]
 pub(crate) fn step(vm: &VirtualMachine) -> Result<(), PyBaseExceptionRef> {
-    METER.with(|meter| {
+    with_meter(|meter| {
         let fuel = meter.fuel.get();
         if meter.last_step.get() != fuel {
             meter.last_step.set(fuel);
@@ -238,7 +247,7 @@ pub(crate) fn reserve(bytes: u64, vm: &VirtualMachine) -> Result<(), PyBaseExcep
 /// Whether a script runs on this thread.
 #[inline]
 pub(crate) fn active() -> bool {
-    METER.with(|meter| meter.active.get())
+    with_meter(|meter| meter.active.get())
 }
 
 /// Whether the run on this thread has tripped.

@@ -51,12 +51,18 @@ thread_local! {
 
 /// Work over `bytes` bytes that cannot be billed, since the interpreter does it with or without a look at the guarded slot.
 /// A native loop of it must still keep the deadline, so the clock is read now and then.
+#[inline]
 pub(super) fn unbilled(bytes: usize, vm: &VirtualMachine) -> PyResult<()> {
     let moved = MOVED.get().saturating_add(bytes);
     if moved < UNWATCHED {
         MOVED.set(moved);
         return Ok(());
     }
+    look_at_the_clock(vm)
+}
+
+#[cold]
+fn look_at_the_clock(vm: &VirtualMachine) -> PyResult<()> {
     MOVED.set(0);
     let late = fuel::with_run(|run| {
         if run.cancel.load(Ordering::Acquire) {
@@ -72,6 +78,7 @@ pub(super) fn unbilled(bytes: usize, vm: &VirtualMachine) -> PyResult<()> {
 }
 
 /// Charges `units`; nothing is spent for nothing.
+#[inline]
 pub(super) fn charge(units: u64, vm: &VirtualMachine) -> PyResult<()> {
     if units == 0 { Ok(()) } else { fuel::charge(units, vm) }
 }

@@ -9,15 +9,30 @@ pub(crate) struct Account {
     pub(super) tag: Tag,
 }
 
-/// Slot and generation of an account, as they stand in a block's header.
+/// Slot and generation of an account, as they stand in a block's header: one number, to be compared as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tag {
-    pub slot: u32,
-    pub generation: u32,
-}
+pub(super) struct Tag(u64);
 
 impl Tag {
-    pub const NOBODY: Tag = Tag { slot: 0, generation: 0 };
+    /// Whose blocks are that belong to no account.
+    pub const NOBODY: Tag = Tag::new(0, 0);
+
+    /// What is current where nobody is billed: no block's.
+    pub const IDLE: Tag = Tag::new(0, u32::MAX);
+
+    const fn new(slot: u32, generation: u32) -> Tag {
+        Tag((generation as u64) << 32 | slot as u64)
+    }
+
+    /// Zero is nobody's.
+    #[inline(always)]
+    pub fn slot(self) -> u32 {
+        self.0 as u32
+    }
+
+    fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
 }
 
 impl Account {
@@ -34,20 +49,20 @@ impl Account {
         };
         let entry = &SLOTS[slot as usize];
         entry.held.store(0, Ordering::Relaxed);
-        Some(Account { tag: Tag { slot, generation: entry.generation.load(Ordering::Relaxed) } })
+        Some(Account { tag: Tag::new(slot, entry.generation.load(Ordering::Relaxed)) })
     }
 
     /// Bytes held, while the account is not current.
     #[inline]
     pub(crate) fn held(&self) -> u64 {
-        SLOTS[self.tag.slot as usize].held.load(Ordering::Relaxed).max(0) as u64
+        SLOTS[self.tag.slot() as usize].held.load(Ordering::Relaxed).max(0) as u64
     }
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
-        SLOTS[self.tag.slot as usize].generation.fetch_add(1, Ordering::Relaxed);
-        FREE.lock().returned.push(self.tag.slot);
+        SLOTS[self.tag.slot() as usize].generation.fetch_add(1, Ordering::Relaxed);
+        FREE.lock().returned.push(self.tag.slot());
     }
 }
 
@@ -72,8 +87,8 @@ struct FreeList {
 
 /// Adds to what an account holds, while it is not current. What is freed after its account was closed is nobody's.
 pub(super) fn change(tag: Tag, bytes: i64) {
-    let slot = &SLOTS[tag.slot as usize];
-    if slot.generation.load(Ordering::Relaxed) == tag.generation {
+    let slot = &SLOTS[tag.slot() as usize];
+    if slot.generation.load(Ordering::Relaxed) == tag.generation() {
         slot.held.fetch_add(bytes, Ordering::Relaxed);
     }
 }
@@ -81,7 +96,7 @@ pub(super) fn change(tag: Tag, bytes: i64) {
 /// Takes what an account holds out of its slot: it becomes current.
 #[inline]
 pub(super) fn take(tag: Tag) -> i64 {
-    SLOTS[tag.slot as usize].held.swap(0, Ordering::Relaxed)
+    SLOTS[tag.slot() as usize].held.swap(0, Ordering::Relaxed)
 }
 
 /// Writes what an account holds back to its slot: it is no longer current.

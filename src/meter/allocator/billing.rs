@@ -35,13 +35,7 @@ pub(crate) fn billed<R>(account: &Account, limits: MemoryLimits, f: impl FnOnce(
 /// [`billed`], going on from an earlier bill.
 #[inline]
 pub(crate) fn billed_on<R>(account: &Account, limits: MemoryLimits, before: MemoryBill, f: impl FnOnce() -> R) -> R {
-    let _restore = CURRENT.with(|current| {
-        let billing = Billing::begin(current, account.tag, limits);
-        current.peak.set(current.peak.get().max(before.peak_bytes as i64));
-        current.allocations.set(before.allocations);
-        current.allocated_bytes.set(before.allocated_bytes);
-        billing
-    });
+    let _restore = CURRENT.with(|current| Billing::begin(current, account.tag, limits, before));
     f()
 }
 
@@ -53,9 +47,11 @@ struct Billing {
 
 struct Saved {
     tag: Tag,
+    /// Of the account that is paused, if one is.
+    live: i64,
     peak: i64,
     allocations: u64,
-    allocated_bytes: u64,
+    allocated_bytes: i64,
     soft: i64,
     hard: i64,
     collect_at: i64,
@@ -66,12 +62,13 @@ struct Saved {
 
 impl Billing {
     #[inline]
-    fn begin(current: &Current, tag: Tag, limits: MemoryLimits) -> Billing {
-        let outer = (current.slot.get() != 0 || current.aside.get() != Tag::NOBODY).then(|| Saved {
-            tag: current.tag(),
+    fn begin(current: &Current, tag: Tag, limits: MemoryLimits, before: MemoryBill) -> Billing {
+        let outer = (current.tag.get() != Tag::IDLE || current.aside.get() != Tag::IDLE).then(|| Saved {
+            tag: current.tag.get(),
+            live: current.live(),
             peak: current.peak.get(),
-            allocations: current.allocations.get(),
-            allocated_bytes: current.allocated_bytes.get(),
+            allocations: current.allocations(),
+            allocated_bytes: current.allocated.get(),
             soft: current.soft.get(),
             hard: current.hard.get(),
             collect_at: current.collect_at.get(),
@@ -82,19 +79,17 @@ impl Billing {
         current.settle();
         let held = accounts::take(tag);
         let soft = limits.memory.map_or(i64::MAX, |bytes| bytes.min(1 << 60) as i64);
-        current.live.set(held);
-        current.peak.set(held);
-        current.allocations.set(0);
-        current.allocated_bytes.set(0);
+        current.max_allocations.set(limits.allocations.unwrap_or(u64::MAX));
+        current.set_bill(before.allocations, i64::try_from(before.allocated_bytes).unwrap_or(i64::MAX));
+        current.peak.set(held.max(before.peak_bytes as i64));
         current.soft.set(soft);
         // A run may begin with more than it is allowed. It is stopped for that, which must not cost the thread.
         current.hard.set(soft.max(held).saturating_add(HARD_SLACK as i64));
         current.collect_at.set(collect_threshold(held, soft));
-        current.max_allocations.set(limits.allocations.unwrap_or(u64::MAX));
         current.exceeded.set(None);
         current.pressure.set(false);
-        current.next_watermark();
-        current.set_tag(tag);
+        current.watch(held);
+        current.tag.set(tag);
         Billing { outer }
     }
 }
@@ -105,20 +100,18 @@ impl Drop for Billing {
         // A destroyed thread-local means that the thread ends, and its account with it.
         let _ = CURRENT.try_with(|current| {
             current.settle();
-            let Some(outer) = &self.outer else { return current.set_tag(Tag::NOBODY) };
-            let held = if outer.tag == Tag::NOBODY { 0 } else { accounts::take(outer.tag) };
-            current.live.set(held);
+            let Some(outer) = &self.outer else { return };
+            let held = if outer.tag == Tag::IDLE { outer.live } else { accounts::take(outer.tag) };
+            current.max_allocations.set(outer.max_allocations);
+            current.set_bill(outer.allocations, outer.allocated_bytes);
             current.peak.set(outer.peak.max(held));
-            current.allocations.set(outer.allocations);
-            current.allocated_bytes.set(outer.allocated_bytes);
             current.soft.set(outer.soft);
             current.hard.set(outer.hard);
             current.collect_at.set(outer.collect_at);
-            current.max_allocations.set(outer.max_allocations);
             current.exceeded.set(outer.exceeded);
             current.pressure.set(outer.pressure);
-            current.next_watermark();
-            current.set_tag(outer.tag);
+            current.watch(held);
+            current.tag.set(outer.tag);
         });
     }
 }
@@ -136,9 +129,12 @@ fn collect_threshold(held: i64, soft: i64) -> i64 {
 /// Suspends billing on this thread until dropped: for what the host itself allocates during a run.
 pub(crate) fn pause() -> Paused {
     CURRENT.with(|current| {
-        let tag = current.tag();
-        current.slot.set(0);
-        let outer = current.aside.replace(tag);
+        let tag = current.tag.replace(Tag::IDLE);
+        let outer = current.aside.get();
+        // Within a pause, the account that is paused stays so.
+        if tag != Tag::IDLE {
+            current.aside.set(tag);
+        }
         Paused { tag, outer }
     })
 }
@@ -152,12 +148,11 @@ pub(crate) struct Paused {
 /// function.
 pub(crate) fn resume() -> Resumed {
     CURRENT.with(|current| {
-        let tag = current.aside.replace(Tag::NOBODY);
-        let outer = current.tag();
-        if tag.slot != 0 {
-            let change = accounts::take(tag);
-            current.live.set(current.live.get() + change);
-            current.set_tag(tag);
+        let tag = current.aside.replace(Tag::IDLE);
+        let outer = current.tag.get();
+        if tag.slot() != 0 {
+            current.set_live(current.live() + accounts::take(tag));
+            current.tag.set(tag);
         }
         Resumed { tag, outer }
     })
@@ -171,8 +166,8 @@ pub(crate) struct Resumed {
 impl Drop for Resumed {
     fn drop(&mut self) {
         let _ = CURRENT.try_with(|current| {
-            if self.tag.slot != 0 {
-                current.set_tag(self.outer);
+            if self.tag.slot() != 0 {
+                current.tag.set(self.outer);
                 current.aside.set(self.tag);
             }
         });
@@ -183,11 +178,10 @@ impl Drop for Paused {
     fn drop(&mut self) {
         let _ = CURRENT.try_with(|current| {
             // What was freed of the account while it was not current stands in its slot.
-            if self.tag != Tag::NOBODY {
-                let change = accounts::take(self.tag);
-                current.live.set(current.live.get() + change);
+            if self.tag.slot() != 0 {
+                current.set_live(current.live() + accounts::take(self.tag));
             }
-            current.set_tag(self.tag);
+            current.tag.set(self.tag);
             current.aside.set(self.outer);
         });
     }
@@ -200,16 +194,16 @@ pub(crate) fn max_allocations() -> u64 {
 
 /// Bytes that the current account holds.
 pub(crate) fn live() -> u64 {
-    CURRENT.with(|current| current.live.get().max(0) as u64)
+    CURRENT.with(|current| current.live().max(0) as u64)
 }
 
 /// The current account's bill for this run.
 #[inline]
 pub(crate) fn bill() -> MemoryBill {
     CURRENT.with(|current| MemoryBill {
-        allocations: current.allocations.get(),
-        allocated_bytes: current.allocated_bytes.get(),
-        live_bytes: current.live.get().max(0) as u64,
+        allocations: current.allocations(),
+        allocated_bytes: current.allocated.get().max(0) as u64,
+        live_bytes: current.live().max(0) as u64,
         peak_bytes: current.peak.get().max(0) as u64,
     })
 }
@@ -219,9 +213,9 @@ pub(crate) fn bill() -> MemoryBill {
 pub(crate) fn exceeded() -> Option<Limit> {
     CURRENT.with(|current| match current.exceeded.get() {
         // A collection may have brought it down again.
-        Some(Limit::Memory) if current.live.get() <= current.soft.get() => {
+        Some(Limit::Memory) if current.live() <= current.soft.get() => {
             current.exceeded.set(None);
-            current.next_watermark();
+            current.watch(current.live());
             None
         }
         other => other,
@@ -240,8 +234,9 @@ pub(crate) fn relieve(collect: impl FnOnce()) {
     drop(paused);
     CURRENT.with(|current| {
         current.pressure.set(false);
-        current.collect_at.set(collect_threshold(current.live.get(), current.soft.get()));
-        current.next_watermark();
+        let live = current.live();
+        current.collect_at.set(collect_threshold(live, current.soft.get()));
+        current.watch(live);
     });
 }
 
@@ -252,51 +247,49 @@ pub(crate) fn set_lost_hook(hook: fn()) {
 
 static LOST_HOOK: OnceLock<fn()> = OnceLock::new();
 
-/// Bills a new block of `size` bytes, header included; answers whose it is.
-#[inline]
-pub(super) fn bill_new(size: usize) -> Tag {
-    CURRENT
-        .try_with(|current| {
-            if current.slot.get() == 0 {
-                return Tag::NOBODY;
-            }
-            current.grow(size as i64);
-            current.tag()
-        })
-        .unwrap_or(Tag::NOBODY)
+/// Bills a new block of `size` bytes, header included, to the current account.
+#[inline(always)]
+pub(super) fn bill_new(size: usize) {
+    let _ = CURRENT.try_with(|current| {
+        if current.tag.get().slot() != 0 {
+            current.grow(size as i64, false);
+        }
+    });
+}
+
+/// Whose a new block is.
+#[inline(always)]
+pub(super) fn owner() -> Tag {
+    let tag = CURRENT.try_with(|current| current.tag.get()).unwrap_or(Tag::NOBODY);
+    if tag.slot() == 0 { Tag::NOBODY } else { tag }
 }
 
 /// Bills a change in size of a block of `size` bytes of the current account. Answers whether it is of the current account.
 #[inline]
 pub(super) fn bill_growth(tag: Tag, size: usize, growth: i64) -> bool {
-    tag.slot != 0
-        && CURRENT
-            .try_with(|current| {
-                let own = current.tag() == tag;
-                if own {
-                    current.allocations.set(current.allocations.get() + 1);
-                    current.allocated_bytes.set(current.allocated_bytes.get() + growth.max(0) as u64);
-                    current.resize(growth, growth <= size as i64);
-                }
-                own
-            })
-            .unwrap_or(false)
+    CURRENT
+        .try_with(|current| {
+            let own = current.tag.get() == tag;
+            if own {
+                current.grow(growth.max(0), growth <= size as i64);
+                current.shrink(-growth.min(0));
+            }
+            own
+        })
+        .unwrap_or(false)
 }
 
 /// Credits the owner with `size` bytes.
-#[inline]
+#[inline(always)]
 pub(super) fn credit(tag: Tag, size: usize) {
-    if tag.slot == 0 {
-        return;
-    }
     let own = CURRENT.try_with(|current| {
-        let own = current.tag() == tag;
+        let own = current.tag.get() == tag;
         if own {
-            current.live.set(current.live.get() - size as i64);
+            current.shrink(size as i64);
         }
         own
     });
-    if own != Ok(true) {
+    if own != Ok(true) && tag.slot() != 0 {
         credit_other(tag, -(size as i64));
     }
 }
@@ -306,22 +299,29 @@ pub(super) fn credit_other(tag: Tag, change: i64) {
     accounts::change(tag, change);
 }
 
+/// What an allocation of a run changes is two numbers, each of which is compared with one: the rest is reckoned from them.
 struct Current {
-    slot: Cell<u32>,
-    generation: Cell<u32>,
+    /// [`Tag::IDLE`] where nobody is billed, so that no block is of the current account then.
+    tag: Cell<Tag>,
     /// The account whose billing is paused.
     aside: Cell<Tag>,
-    live: Cell<i64>,
+    /// All bytes that were allocated in the run.
+    allocated: Cell<i64>,
+    /// `allocated` at which the slow path is taken, which is when as many bytes are live as `ceiling` says. Moved up by what
+    /// is freed.
+    allocated_at_ceiling: Cell<i64>,
+    /// Live bytes up to which nothing happens: `peak` or `watermark`, whichever is less.
+    ceiling: Cell<i64>,
+    /// The next of the three thresholds below.
+    watermark: Cell<i64>,
+    /// Allocations that are left to the run; below nothing once there are none.
+    allowance: Cell<i64>,
     peak: Cell<i64>,
-    allocations: Cell<u64>,
-    allocated_bytes: Cell<u64>,
-    /// `live` at which the run is to be stopped, and at which the thread is parked.
+    /// Live bytes at which the run is to be stopped, and at which the thread is parked.
     soft: Cell<i64>,
     hard: Cell<i64>,
-    /// `live` at which garbage is to be collected, at the next checkpoint.
+    /// Live bytes at which garbage is to be collected, at the next checkpoint.
     collect_at: Cell<i64>,
-    /// `live` at which to take the slow path: the next of the three thresholds above.
-    watermark: Cell<i64>,
     max_allocations: Cell<u64>,
     exceeded: Cell<Option<Limit>>,
     pressure: Cell<bool>,
@@ -330,17 +330,17 @@ struct Current {
 thread_local! {
     static CURRENT: Current = const {
         Current {
-            slot: Cell::new(0),
-            generation: Cell::new(0),
-            aside: Cell::new(Tag::NOBODY),
-            live: Cell::new(0),
+            tag: Cell::new(Tag::IDLE),
+            aside: Cell::new(Tag::IDLE),
+            allocated: Cell::new(0),
+            allocated_at_ceiling: Cell::new(0),
+            ceiling: Cell::new(0),
+            watermark: Cell::new(i64::MAX),
+            allowance: Cell::new(i64::MAX),
             peak: Cell::new(0),
-            allocations: Cell::new(0),
-            allocated_bytes: Cell::new(0),
             soft: Cell::new(i64::MAX),
             hard: Cell::new(i64::MAX),
             collect_at: Cell::new(i64::MAX),
-            watermark: Cell::new(i64::MAX),
             max_allocations: Cell::new(u64::MAX),
             exceeded: Cell::new(None),
             pressure: Cell::new(false),
@@ -349,63 +349,94 @@ thread_local! {
 }
 
 impl Current {
-    fn tag(&self) -> Tag {
-        Tag { slot: self.slot.get(), generation: self.generation.get() }
+    #[inline]
+    fn live(&self) -> i64 {
+        self.allocated.get() - self.allocated_at_ceiling.get() + self.ceiling.get()
     }
 
-    fn set_tag(&self, tag: Tag) {
-        self.generation.set(tag.generation);
-        self.slot.set(tag.slot);
+    #[inline]
+    fn set_live(&self, live: i64) {
+        self.allocated_at_ceiling.set(self.allocated.get() + self.ceiling.get() - live);
+    }
+
+    /// `max_allocations` as an `allowance`: no run makes more than that.
+    #[inline]
+    fn whole_allowance(&self) -> i64 {
+        i64::try_from(self.max_allocations.get()).unwrap_or(i64::MAX)
+    }
+
+    #[inline]
+    fn allocations(&self) -> u64 {
+        (self.whole_allowance() - self.allowance.get()) as u64
+    }
+
+    /// Goes on from a bill, under the limit that is set. What is live is to be said anew.
+    #[inline]
+    fn set_bill(&self, allocations: u64, allocated: i64) {
+        let allocations = i64::try_from(allocations).unwrap_or(i64::MAX);
+        self.allowance.set(self.whole_allowance().saturating_sub(allocations));
+        self.allocated.set(allocated);
     }
 
     /// Writes what the current account holds back to its slot.
     #[inline]
     fn settle(&self) {
-        let slot = self.slot.get();
+        let slot = self.tag.replace(Tag::IDLE).slot();
         if slot != 0 {
-            accounts::put_back(slot, self.live.replace(0));
-            self.slot.set(0);
-        }
-    }
-
-    #[inline]
-    fn grow(&self, bytes: i64) {
-        self.allocations.set(self.allocations.get() + 1);
-        self.allocated_bytes.set(self.allocated_bytes.get() + bytes as u64);
-        self.resize(bytes, false);
-        if self.allocations.get() > self.max_allocations.get() {
-            self.exceed(Limit::Allocations);
+            accounts::put_back(slot, self.live());
+            self.set_live(0);
         }
     }
 
     /// `doubling` is the growth of a buffer that at most doubles.
-    #[inline]
-    fn resize(&self, change: i64, doubling: bool) {
-        let live = self.live.get() + change;
-        self.live.set(live);
-        if live > self.peak.get() {
-            self.peak.set(live);
-        }
-        if live > self.watermark.get() {
-            self.pass(live, doubling);
+    #[inline(always)]
+    fn grow(&self, bytes: i64, doubling: bool) {
+        let allocated = self.allocated.get() + bytes;
+        self.allocated.set(allocated);
+        let allowance = self.allowance.get() - 1;
+        self.allowance.set(allowance);
+        if allocated > self.allocated_at_ceiling.get() || allowance < 0 {
+            self.pass(doubling);
         }
     }
 
+    #[inline(always)]
+    fn shrink(&self, bytes: i64) {
+        self.allocated_at_ceiling.set(self.allocated_at_ceiling.get() + bytes);
+    }
+
+    /// Settles at which number of live bytes the slow path is to be taken next, with that many live now.
     #[inline]
-    fn next_watermark(&self) {
-        self.watermark.set(if self.exceeded.get() == Some(Limit::Memory) {
+    fn watch(&self, live: i64) {
+        let next = if self.exceeded.get() == Some(Limit::Memory) {
             self.hard.get()
         } else if self.pressure.get() {
             self.soft.get()
         } else {
             self.collect_at.get().min(self.soft.get())
-        });
+        };
+        self.watermark.set(next);
+        self.ceiling.set(next.min(self.peak.get()));
+        self.set_live(live);
     }
 
-    /// Something was passed: the threshold for a collection, the soft limit, or the hard one.
+    /// More bytes are live than ever before, or too many; or there were too many allocations.
+    #[inline(never)]
+    fn pass(&self, doubling: bool) {
+        let live = self.live();
+        if live > self.watermark.get() || self.allowance.get() < 0 {
+            return self.pass_limit(live, doubling);
+        }
+        self.peak.set(live);
+        self.ceiling.set(live);
+        self.set_live(live);
+    }
+
+    /// Something was passed: the threshold for a collection, the soft limit, the hard one, or that on allocations.
     #[cold]
     #[inline(never)]
-    fn pass(&self, live: i64, doubling: bool) {
+    fn pass_limit(&self, live: i64, doubling: bool) {
+        self.peak.set(self.peak.get().max(live));
         if live > self.hard.get() {
             // The interpreter's buffers grow so with no guard in between. What that takes ends with the run, which the next
             // probe stops; a parked thread keeps all it has for ever.
@@ -416,10 +447,13 @@ impl Current {
         }
         if live > self.soft.get() {
             self.exceed(Limit::Memory);
-        } else if !self.pressure.replace(true) {
+        } else if live > self.collect_at.get() && !self.pressure.replace(true) {
             fuel::arm_from_allocator();
         }
-        self.next_watermark();
+        if self.allowance.get() < 0 {
+            self.exceed(Limit::Allocations);
+        }
+        self.watch(live);
     }
 
     #[cold]
@@ -435,7 +469,7 @@ impl Current {
 
     /// The hard limit: this thread cannot go on, and the process must. It never returns.
     fn park(&self) -> ! {
-        self.slot.set(0);
+        self.tag.set(Tag::IDLE);
         if let Some(hook) = LOST_HOOK.get() {
             hook();
         }

@@ -2,7 +2,7 @@
 
 use super::MeteredAlloc;
 use super::accounts::Tag;
-use super::billing::{bill_growth, bill_new, credit, credit_other};
+use super::billing::{bill_growth, bill_new, credit, credit_other, owner};
 use std::alloc::{GlobalAlloc, Layout};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -37,18 +37,22 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for MeteredAlloc<A> {
 
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        let Some(whole) = with_header(layout) else { return };
         let block = opaque(block);
-        // SAFETY: `block` came from `allocate` with this layout, so a tag and the whole inner block lie before it.
+        // SAFETY: `block` came from `allocate` with this layout, which was not too large then, so a tag and the whole inner
+        // block lie before it.
         unsafe {
+            let whole = with_header_unchecked(layout);
             credit(*tag_of(block), whole.size());
-            self.inner.dealloc(block.sub(header(layout)), whole);
+            self.inner.dealloc(block.sub(whole.align()), whole);
         }
     }
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        let (Some(whole), Some(new_whole)) = (with_header(layout), new_size.checked_add(header(layout))) else {
+        // SAFETY: `block` came from `allocate` with this layout, which was not too large then.
+        let whole = unsafe { with_header_unchecked(layout) };
+        let header = whole.align();
+        let Some(new_whole) = new_size.checked_add(header).filter(|size| *size < TOO_LARGE) else {
             return std::ptr::null_mut();
         };
         let block = opaque(block);
@@ -58,17 +62,17 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for MeteredAlloc<A> {
             let growth = new_whole as i64 - whole.size() as i64;
             // Billed before it is done, so that the hard limit stands before the memory is taken.
             let own = bill_growth(tag, whole.size(), growth);
-            let moved = self.inner.realloc(block.sub(header(layout)), whole, new_whole);
+            let moved = self.inner.realloc(block.sub(header), whole, new_whole);
             if moved.is_null() {
                 if own {
                     credit(tag, growth.max(0) as usize);
                 }
                 return moved;
             }
-            if !own && tag.slot != 0 {
+            if !own && tag.slot() != 0 {
                 credit_other(tag, growth);
             }
-            opaque(moved.add(header(layout)))
+            opaque(moved.add(header))
         }
     }
 }
@@ -77,34 +81,55 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for MeteredAlloc<A> {
 /// `layout` must not be of size zero (as `GlobalAlloc` demands).
 #[inline]
 unsafe fn allocate(layout: Layout, inner: impl FnOnce(Layout) -> *mut u8) -> *mut u8 {
-    if !INSTALLED.load(Ordering::Relaxed) {
-        INSTALLED.store(true, Ordering::Relaxed);
-    }
     let Some(whole) = with_header(layout) else { return std::ptr::null_mut() };
-    let tag = bill_new(whole.size());
+    bill_new(whole.size());
     let start = inner(whole);
     if start.is_null() {
-        credit(tag, whole.size());
+        credit(owner(), whole.size());
         return start;
     }
-    // SAFETY: the inner block is `header(layout)` bytes longer than asked for, so the offset and the tag lie within it.
+    let tag = owner();
+    // A run is not billed before it is known.
+    if tag == Tag::NOBODY && !INSTALLED.load(Ordering::Relaxed) {
+        INSTALLED.store(true, Ordering::Relaxed);
+    }
+    // SAFETY: the inner block is that many bytes longer than asked for, so the offset and the tag lie within it.
     unsafe {
-        let block = start.add(header(layout));
+        let block = start.add(whole.align());
         tag_of(block).write(tag);
         opaque(block)
     }
 }
 
-/// Bytes in front of a block: room for the tag at the block's own alignment.
-#[inline]
-fn header(layout: Layout) -> usize {
+/// Half of what a block may be: no smaller one overflows anything.
+const TOO_LARGE: usize = 1 << (usize::BITS - 2);
+
+/// The layout of a block with what stands in front of it: as many bytes as it is aligned to, which has room for the tag.
+///
+/// `None` for what is [`TOO_LARGE`].
+#[inline(always)]
+fn with_header(layout: Layout) -> Option<Layout> {
+    // The size of a layout and its alignment add up to no more than `usize` holds.
+    if layout.size() + alignment(layout) >= TOO_LARGE {
+        return None;
+    }
+    // SAFETY: just looked at.
+    Some(unsafe { with_header_unchecked(layout) })
+}
+
+#[inline(always)]
+fn alignment(layout: Layout) -> usize {
     layout.align().max(size_of::<Tag>())
 }
 
-#[inline]
-fn with_header(layout: Layout) -> Option<Layout> {
-    let size = layout.size().checked_add(header(layout))?;
-    Layout::from_size_align(size, layout.align().max(align_of::<Tag>())).ok()
+/// SAFETY: the size that it is to have must be less than [`TOO_LARGE`].
+#[inline(always)]
+unsafe fn with_header_unchecked(layout: Layout) -> Layout {
+    let align = alignment(layout);
+    // SAFETY: the alignment is a power of two, as the larger of two. It is no more than the size, and so less than
+    // `TOO_LARGE`, which is a power of two as well: rounded up to the alignment the size is at most `TOO_LARGE`, which
+    // `isize` holds.
+    unsafe { Layout::from_size_align_unchecked(layout.size() + align, align) }
 }
 
 /// The same pointer, and nothing that the compiler knows of it.
@@ -113,11 +138,23 @@ fn with_header(layout: Layout) -> Option<Layout> {
 /// optimisation inlines the allocator into the caller, reading the tag in front of it would be taken for a read out of
 /// bounds, and the code behind it for unreachable.
 #[inline(always)]
+#[allow(clippy::pointers_in_nomem_asm_block, reason = "it reads and writes nothing")]
 fn opaque(block: *mut u8) -> *mut u8 {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    {
+        let mut block = block;
+        // SAFETY: no instruction at all; the compiler must take it for one that changes the pointer.
+        unsafe {
+            std::arch::asm!("/* {0} */", inout(reg) block, options(pure, nomem, nostack, preserves_flags));
+        }
+        block
+    }
+    // By way of memory.
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     std::hint::black_box(block)
 }
 
-/// SAFETY: `block` must lie `header(..)` bytes into an allocation of this allocator.
+/// SAFETY: `block` must lie behind the header of an allocation of this allocator.
 #[inline]
 unsafe fn tag_of(block: *mut u8) -> *mut Tag {
     // SAFETY: the header is at least as large as a tag and ends where the block begins; block and tag size are multiples

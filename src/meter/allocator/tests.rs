@@ -49,14 +49,14 @@ fn the_owner_is_billed_and_credited_whoever_frees() {
 fn a_closed_account_is_not_credited_to_its_successor() {
     let layout = layout(1000, 8);
     let first = Account::open().unwrap();
-    let slot = first.tag.slot;
+    let slot = first.tag.slot();
     // SAFETY: as above.
     let block = billed(&first, MemoryLimits::default(), || unsafe { METERED.alloc(layout) });
     drop(first);
     let mut others = Vec::new();
     let second = loop {
         let account = Account::open().unwrap();
-        if account.tag.slot == slot {
+        if account.tag.slot() == slot {
             break account;
         }
         others.push(account);
@@ -130,6 +130,85 @@ fn a_buffer_that_doubles_does_not_cost_the_thread() {
             assert_eq!(exceeded(), Some(Limit::Memory));
             METERED.dealloc(METERED.alloc(layout(1 << 20, 8)), layout(1 << 20, 8));
             METERED.dealloc(block, layout(60 << 20, 8));
+        }
+    });
+    assert_eq!(account.held(), 0);
+}
+
+/// A host function may run another sandbox: what the first one holds is still its own when that has ended, also where it was
+/// paused twice.
+#[test]
+fn an_account_that_is_paused_outlives_a_run_of_another() {
+    let (outer, inner) = (Account::open().unwrap(), Account::open().unwrap());
+    let layout = layout(1000, 8);
+    billed(&outer, LIMITED, || {
+        // SAFETY: as above.
+        unsafe {
+            let own = METERED.alloc(layout);
+            let paused = pause();
+            let paused_again = pause();
+            billed(&inner, MemoryLimits::default(), || {
+                METERED.dealloc(METERED.alloc(layout), layout);
+                METERED.dealloc(own, layout);
+            });
+            let resumed = resume();
+            assert_eq!(live(), 0);
+            drop(resumed);
+            drop(paused_again);
+            let hosts = METERED.alloc(layout);
+            drop(paused);
+            assert_eq!(live(), 0);
+            let more = METERED.alloc(layout);
+            METERED.dealloc(hosts, layout);
+            assert_eq!((live(), bill().allocations, bill().allocated_bytes), (1008, 2, 2016));
+            METERED.dealloc(more, layout);
+        }
+    });
+    assert_eq!((outer.held(), inner.held()), (0, 0));
+}
+
+/// The peak is the most that was ever live, and what is allocated is never less, whatever comes in between.
+#[test]
+fn peak_and_sums_are_exact() {
+    let account = Account::open().unwrap();
+    let sizes = [100, 5000, 1, 300, 9000, 20, 7, 64];
+    billed(&account, MemoryLimits::default(), || {
+        let (mut live_bytes, mut peak, mut sum, mut count) = (0, 0, 0, 0);
+        let mut blocks: Vec<(*mut u8, Layout)> = Vec::with_capacity(100);
+        let before = bill();
+        for turn in 0..400usize {
+            // SAFETY: blocks of the layouts beside them, each given back once.
+            unsafe {
+                match turn % 7 {
+                    0..4 => {
+                        let layout = layout(sizes[turn % 8] + turn, 8);
+                        blocks.push((METERED.alloc(layout), layout));
+                        (live_bytes, sum, count) = (live_bytes + layout.size() + 8, sum + layout.size() + 8, count + 1);
+                    }
+                    4 => {
+                        let (block, old) = blocks.remove(turn % blocks.len());
+                        let new = layout(sizes[(turn + 3) % 8] * 2, 8);
+                        blocks.push((METERED.realloc(block, old, new.size()), new));
+                        live_bytes = live_bytes + new.size() - old.size();
+                        (sum, count) = (sum + new.size().saturating_sub(old.size()), count + 1);
+                    }
+                    _ => {
+                        let (block, layout) = blocks.remove(turn % blocks.len());
+                        METERED.dealloc(block, layout);
+                        live_bytes -= layout.size() + 8;
+                    }
+                }
+            }
+            peak = peak.max(live_bytes);
+            let now = bill();
+            assert_eq!((live() - before.live_bytes) as usize, live_bytes, "{turn}");
+            assert_eq!((now.peak_bytes - before.live_bytes) as usize, peak, "{turn}");
+            assert_eq!((now.allocated_bytes - before.allocated_bytes) as usize, sum, "{turn}");
+            assert_eq!(now.allocations - before.allocations, count, "{turn}");
+        }
+        for (block, layout) in blocks.drain(..) {
+            // SAFETY: as above.
+            unsafe { METERED.dealloc(block, layout) };
         }
     });
     assert_eq!(account.held(), 0);
