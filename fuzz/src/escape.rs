@@ -66,8 +66,11 @@ fn attempt(program: &Program, validated: bool) {
         Some(neighbour) if neighbour.runner.is_alive() => neighbour,
         neighbour => neighbour.insert(Neighbour::new()),
     };
-    if let Err(error) = guest::equip(&mut sandbox) {
-        panic!("{error}");
+    match guest::equip(&mut sandbox) {
+        Ok(()) => {}
+        // No script has run yet: a machine with more to do than this.
+        Err(Error::Stuck(_)) => return,
+        Err(error) => panic!("{error}"),
     }
     let (result, printed) = if program.sliced {
         in_slices(&mut sandbox, &script)
