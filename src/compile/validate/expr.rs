@@ -38,7 +38,7 @@ impl Validator<'_> {
                 if let Some(parameters) = parameters {
                     self.parameters(parameters)?;
                 }
-                self.in_scope(Scope::Function, |inner| inner.expr(body))
+                self.inside(self.place.function(parameters.as_deref()), |inner| inner.expr(body))
             }
             Expr::If(ExprIf { test, body, orelse, range: _, node_index: _ }) => {
                 self.expr(body)?;
@@ -82,6 +82,13 @@ impl Validator<'_> {
             Expr::Call(ExprCall { range_start: _, func, arguments, node_index: _ }) => {
                 if !special_method_of_super(func) {
                     self.expr(func)?;
+                } else if !self.place.method {
+                    return closed(
+                        "super-outside-method",
+                        "a special method of `super()` outside of a method",
+                        "call it in a function of a class that has `self` as its first parameter",
+                        func.start(),
+                    );
                 }
                 self.arguments(arguments)
             }
@@ -119,7 +126,7 @@ impl Validator<'_> {
             }
             Expr::Name(ExprName { id, ctx, range, node_index: _ }) => {
                 let use_ = if *ctx == ExprContext::Load { Use::Read } else { Use::Bind };
-                self.name(id.as_str(), self.scope, use_, range.start())
+                self.name(id.as_str(), self.place.scope, use_, range.start())
             }
             Expr::Slice(ExprSlice { lower, upper, step, range: _, node_index: _ }) => {
                 self.optional(lower.as_deref())?;
@@ -156,7 +163,7 @@ impl Validator<'_> {
         elements: impl IntoIterator<Item = &'e Expr>,
         clauses: &[Comprehension],
     ) -> Checked {
-        self.in_scope(Scope::Function, |inner| {
+        self.inside(self.place.comprehension(), |inner| {
             inner.exprs(elements)?;
             clauses.iter().try_for_each(|clause| {
                 let Comprehension {

@@ -16,7 +16,7 @@ mod tests;
 
 use crate::compile::names::{self, NameRule, Scope, Use};
 use crate::compile::violation::Violation;
-use rustpython_ast::{Identifier, ModModule};
+use rustpython_ast::{Identifier, ModModule, Parameters};
 use rustpython_text_size::{Ranged, TextSize};
 use std::collections::HashSet;
 
@@ -30,7 +30,7 @@ pub(crate) enum Grant {
 /// Checks a tree whose depth is within its limit. The first violation in the order of the source is returned.
 pub(crate) fn check(module: &ModModule, grants: &dyn Fn(&str) -> Grant) -> Result<(), Violation> {
     let ModModule { body, range: _, node_index: _, runtime_body: _ } = module;
-    let mut validator = Validator { grants, bound: bindings::collect(module), scope: Scope::Module };
+    let mut validator = Validator { grants, bound: bindings::collect(module), place: Place::MODULE };
     validator.body(body)
 }
 
@@ -38,22 +38,49 @@ struct Validator<'a> {
     grants: &'a dyn Fn(&str) -> Grant,
     /// Every name that the script binds anywhere.
     bound: HashSet<&'a str>,
+    place: Place,
+}
+
+/// Where in the script.
+#[derive(Clone, Copy)]
+struct Place {
     scope: Scope,
+    /// Inside of a class, at whatever depth.
+    in_class: bool,
+    /// Whether `super()` finds its class and its instance here: in a function inside of a class, in its first parameter.
+    method: bool,
+}
+
+impl Place {
+    const MODULE: Place = Place { scope: Scope::Module, in_class: false, method: false };
+
+    fn class(self) -> Place {
+        Place { scope: Scope::Class, in_class: true, method: false }
+    }
+
+    fn function(self, parameters: Option<&Parameters>) -> Place {
+        let first = parameters.and_then(|parameters| parameters.posonlyargs.first().or(parameters.args.first()));
+        Place { scope: Scope::Function, method: self.in_class && first.is_some(), ..self }
+    }
+
+    fn comprehension(self) -> Place {
+        Place { scope: Scope::Function, ..self }
+    }
 }
 
 type Checked = Result<(), Violation>;
 
 impl Validator<'_> {
-    /// Runs the checks of a block in its own scope.
-    fn in_scope(&mut self, scope: Scope, check: impl FnOnce(&mut Self) -> Checked) -> Checked {
-        let outer = std::mem::replace(&mut self.scope, scope);
+    /// Runs the checks of a block in its own place.
+    fn inside(&mut self, place: Place, check: impl FnOnce(&mut Self) -> Checked) -> Checked {
+        let outer = std::mem::replace(&mut self.place, place);
         let checked = check(self);
-        self.scope = outer;
+        self.place = outer;
         checked
     }
 
     fn bind(&self, name: &Identifier) -> Checked {
-        self.name(name.as_str(), self.scope, Use::Bind, name.start())
+        self.name(name.as_str(), self.place.scope, Use::Bind, name.start())
     }
 
     fn name(&self, name: &str, scope: Scope, use_: Use, at: TextSize) -> Checked {

@@ -165,7 +165,7 @@ impl Validator<'_> {
         type_parameters(type_params.as_deref())?;
         self.parameters(parameters)?;
         self.optional(returns.as_deref())?;
-        self.in_scope(Scope::Function, |inner| inner.body(body))
+        self.inside(self.place.function(Some(parameters)), |inner| inner.body(body))
     }
 
     fn class(&mut self, class: &StmtClassDef) -> Checked {
@@ -202,7 +202,7 @@ impl Validator<'_> {
             }
             self.exprs(args)?;
         }
-        self.in_scope(Scope::Class, |inner| inner.body(body))
+        self.inside(self.place.class(), |inner| inner.body(body))
     }
 
     fn decorators(&mut self, decorators: &[Decorator]) -> Checked {
@@ -285,7 +285,7 @@ impl Validator<'_> {
                 // `import a.b` binds `a`. The parts were checked as attributes, which is stricter.
                 None => {
                     let first = name.split('.').next().unwrap_or_default();
-                    self.name(first, self.scope, Use::Bind, name.start())?;
+                    self.name(first, self.place.scope, Use::Bind, name.start())?;
                 }
             }
         }
