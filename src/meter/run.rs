@@ -4,6 +4,7 @@ use crate::budget::{Budget, Limit};
 use crate::error::TraceEntry;
 use crate::host::failure::HostError;
 use crate::host::scope_state::ScopeState;
+use crate::meter::allocator;
 use crate::meter::clock::{Clock, Pace};
 use crate::meter::hook::MeterHook;
 use crate::meter::profile::{Recorder, Tallies};
@@ -140,9 +141,18 @@ impl Run {
         self.clock.elapsed().saturating_sub(self.state.host_time)
     }
 
-    /// Script time until the deadline.
+    /// Script time until the run is to be stopped, if it is to be over by its deadline.
     pub(super) fn left(&self) -> Duration {
-        self.timeout.saturating_sub(self.script_time())
+        self.timeout.saturating_sub(self.script_time()).saturating_sub(self.giving_back())
+    }
+
+    /// What it will take to give back what this run has allocated and still holds, were it in small blocks; at most an
+    /// eighth of its time.
+    fn giving_back(&self) -> Duration {
+        let bill = allocator::bill();
+        let blocks = bill.allocations.min(bill.live_bytes / SMALL);
+        let time = FREEING.saturating_mul(u32::try_from(blocks).unwrap_or(u32::MAX));
+        time.min(self.timeout / 8)
     }
 
     /// Starts a clock that was lazy: what is about to happen takes time.
@@ -150,6 +160,12 @@ impl Run {
         self.clock.start(|| now);
     }
 }
+
+/// Bytes of a small block.
+const SMALL: u64 = 64;
+
+/// What giving a block back takes, with what hangs on it.
+const FREEING: Duration = Duration::from_nanos(35);
 
 /// What a run has done so far, beside its fuel.
 #[derive(Default)]
