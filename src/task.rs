@@ -428,8 +428,7 @@ impl Task {
         let id = self.id;
         let looked = self.observed.clone().map(|observed| (observed, self.limit.clone()));
         cage.usable()?;
-        let observed = looked.is_some();
-        cage.begin_call(patience, looked);
+        let observed = cage.begin_call(patience, looked);
         let stepped = cage.step_task(id, &allowed, reply);
         cage.end_call(observed);
         self.enter(stepped, &allowed.told)

@@ -188,14 +188,14 @@ impl RunState {
     /// As it is before a run.
     #[inline]
     fn begin(&mut self) {
+        // Taken apart with all its fields, so that none is forgotten.
+        let RunState { host_time, in_host_since, output_bytes, output, host_calls, host_error, trip, end } = self;
         // What is to be freed is seldom there.
-        if !self.output.is_empty() || self.host_error.is_some() || self.trip.is_some() || self.end.is_some() {
+        if !output.is_empty() || host_error.is_some() || trip.is_some() || end.is_some() {
             *self = RunState::default();
+            return;
         }
-        self.host_time = Duration::ZERO;
-        self.in_host_since = None;
-        self.output_bytes = 0;
-        self.host_calls = 0;
+        (*host_time, *in_host_since, *output_bytes, *host_calls) = (Duration::ZERO, None, 0, 0);
     }
 }
 

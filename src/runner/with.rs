@@ -400,19 +400,22 @@ impl Cage<'_> {
         if self.inside { Err(Error::Lost) } else { Ok(()) }
     }
 
-    /// A call begins, with the one who waits for the closure looking on. The cage must be [`Cage::usable`].
+    /// A call begins, with the one who waits for the closure looking on. The cage must be [`Cage::usable`]. Answers what
+    /// [`Cage::end_call`] is to be told.
     #[inline]
-    pub(crate) fn begin_call(&mut self, patience: Duration, observed: Option<Looked>) {
+    pub(crate) fn begin_call(&mut self, patience: Duration, looked: Option<Looked>) -> bool {
         self.inside = true;
+        let observed = looked.is_some();
         if let Some(watch) = &self.waiting {
-            if observed.is_some() {
-                watch.observe(observed);
+            if observed {
+                watch.observe(looked);
             }
             watch.begin_call(patience);
         }
+        observed
     }
 
-    /// It has ended, and not by a panic; `observed` if somebody looks on.
+    /// It has ended, and not by a panic; `observed` as its beginning answered.
     #[inline]
     pub(crate) fn end_call(&mut self, observed: bool) {
         if let Some(watch) = &self.waiting {

@@ -156,8 +156,7 @@ impl Sandbox {
             clock: Clock::lazy(),
         };
         let patience = effective.timeout.saturating_add(GRACE);
-        let observed = looked.is_some();
-        cage.begin_call(patience, looked);
+        let observed = cage.begin_call(patience, looked);
         let mut done = work(cage, place);
         cage.end_call(observed);
         if done.result.is_ok() && done.output.is_empty() && self.books.is_none() {
